@@ -1,0 +1,1 @@
+"""The system behind `lucidlink`: engine, hub, wire and stores. Internal by location; users import `lucidlink`."""

@@ -1,0 +1,66 @@
+"""Every bound of the system, each with its reason. Nothing else in the code is a bare number with a unit."""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Names and paths
+NAME_BYTES_MAX = 255  # what local filesystems take, so that every tree can be copied back
+PATH_DEPTH_MAX = 512  # bounds one walk; deeper than any path that PATH_MAX (4096) allows with useful names
+TARGET_BYTES_MAX = 4096  # PATH_MAX
+LINK_HOPS_MAX = 40  # Linux's limit for symbolic links in one path
+
+# Content
+FRAME_BYTES = 64 * KIB  # AES-GCM is at full speed here (2.8 GiB/s a core) and a 4 KiB read still fetches little
+FRAME_OVERHEAD_BYTES = 32  # header 4, nonce 12, tag 16
+SMALL_BYTES_MAX = 128 * KIB  # sealed content up to here travels inside the commit: one round trip, no upload
+OBJECT_BYTES_MIN = 4 * MIB  # plaintext that a streaming writer gathers into one object: 4 MiB bodies are near wire speed
+OBJECT_BYTES_MAX = 64 * MIB  # the gateway refuses more
+FILE_BYTES_MAX = 2**62  # sizes are signed 64-bit everywhere
+EXTENTS_PAGE = 2048  # extents in one reply: about 1 MiB of message
+LISTING_PAGE = 4096  # entries in one reply: about 1 MiB of message
+EXTENTS_PER_COMMIT_MAX = 8192  # keeps a commit below MESSAGE_BYTES_MAX
+
+# Wire
+MESSAGE_BYTES_MAX = 4 * MIB
+REQUESTS_IN_FLIGHT_MAX = 256  # per session; more wait in the client
+HANDSHAKE_S = 10.0  # time to finish the handshake
+CONNECTIONS_PER_ADDRESS_MAX = 1024
+FAILED_LOGINS_MAX = 10  # per address and minute; further ones are answered TOO_MANY
+GRANTS_PER_REQUEST_MAX = 256
+
+# Sessions and locks
+SESSION_LIMIT_S = 10.0  # silence after which a session is expired and fenced (promise 6)
+HEARTBEAT_S = 2.5  # four chances within the limit
+CALL_DEADLINE_S = 60.0  # how long a call waits for a hub that is away before ConnectionError
+CONNECT_TIMEOUT_S = 5.0
+LOCK_TIMEOUT_S = 60.0  # default of `lock_timeout`
+LOCK_WAIT_S_MAX = 3600.0
+LOCKS_PER_SESSION_MAX = 65_536
+REPLIES_KEPT_S = 3600.0  # a vanished session's replies stay this long for a client that asks what was applied
+LOGIN_S = 3600.0  # life of a management login
+
+# Retries
+RETRY_FIRST_S = 0.05
+RETRY_MAX_S = 2.0
+STORE_DEADLINE_S = 60.0
+
+# Objects
+GRANT_S = 900.0  # life of a signed URL
+GRANT_SLACK_S = 60.0  # a client stops using one this long before its end
+DEAD_OBJECT_GRACE_S = 3600.0  # an open reader keeps what it opened at least this long
+
+# Client memory and disk
+MEMORY_CACHE_BYTES = 256 * MIB  # plaintext frames per linked filespace
+DISK_CACHE_MIB = 1024  # default of fs.cache.size
+UPLOAD_BYTES_MAX = 64 * MIB  # sealed bytes waiting for the store per filespace; then writers wait
+READ_AHEAD_BYTES_MAX = 16 * MIB
+RANGE_BYTES_MAX = 4 * MIB  # one ranged request
+WORKERS = 4  # threads that seal, open and move bodies; they spend their time outside the GIL
+BUFFER_BYTES = 128 * KIB  # default buffer of an open file (two frames)
+
+# Hub
+GROUP_MAX = 512  # changes in one transaction
+QUEUE_MAX = 8192  # changes that wait; then TOO_MANY
+SHUTDOWN_S = 5.0  # running work gets this long on SIGTERM

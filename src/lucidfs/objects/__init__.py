@@ -1,0 +1,1 @@
+"""Object stores: immutable bytes under an id, behind one protocol."""

@@ -1,0 +1,1 @@
+"""What client and hub say to each other: docs/PROTOCOL.md as code."""
