@@ -1,0 +1,226 @@
+"""The `Database` waist: one writer with group commit, readers that see committed state only, typed primitives.
+
+Contract, held by the suite in `lucidfs.testing.database_suite`:
+- `begin` gives the one write transaction; it collects any number of changes until `commit` (durable, through an
+  fsync, when it returns) or `rollback`. `commit` may run in another thread than the one that wrote, while reads go
+  on; nothing else may be called on the write transaction meanwhile.
+- `read` gives a snapshot of committed state. Reads may nest, and come from any thread; a `Tx` stays in its thread.
+- A write transaction sees its own writes. Counters and folder touches are gathered and written once, in `commit`.
+- A primitive that breaks a uniqueness rule raises `Fault(EXISTS)` and changes nothing; all else is the callers' duty.
+- No primitive knows what a request is; rules live in `lucidfs.namespace` and `lucidfs.hub.operations`.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from lucidfs.namespace.tree import CONDEMNED, Counts, NodeRow, ObjectRow, SmallContent, Tree
+
+__all__ = [
+    "CONDEMNED",
+    "AccountRow",
+    "Counts",
+    "Database",
+    "FilespaceRow",
+    "GrantRow",
+    "LockRow",
+    "NodeRow",
+    "ObjectRow",
+    "SessionRow",
+    "SmallContent",
+    "Tx",
+    "WorkspaceRow",
+]
+
+
+class WorkspaceRow(NamedTuple):
+    id: int
+    name: str  # unique in the database
+    created_ns: int
+
+
+class AccountRow(NamedTuple):
+    """A service account. The hub has public keys only."""
+
+    id: int
+    workspace: int
+    name: str  # unique in the workspace, revoked accounts included
+    key_id: str  # 16 lowercase hex digits, unique in the database
+    login_public: bytes
+    sealing_public: bytes
+    admin: bool  # of the workspace: makes accounts and filespaces
+    created_ns: int
+    revoked_ns: int = 0  # 0: not revoked
+
+
+class FilespaceRow(NamedTuple):
+    id: int
+    workspace: int
+    name: str  # unique in the workspace
+    root: int  # node id of the root folder
+    created_ns: int
+
+
+class GrantRow(NamedTuple):
+    """What an account may do in a filespace, and the filespace's key sealed to the account."""
+
+    filespace: int
+    account: int
+    role: int  # a Role
+    sealed_key: bytes
+
+
+class SessionRow(NamedTuple):
+    id: int
+    account: int
+    filespace: int  # 0: of the workspace only
+    created_ns: int
+    ended_ns: int = 0  # 0: live. An ended session's replies are kept REPLIES_KEPT_S
+
+
+class LockRow(NamedTuple):
+    id: int
+    filespace: int
+    session: int
+    node: int
+    handle: int
+    mode: int  # a LockMode
+    offset: int
+    length: int  # 0: to the end, however far
+    account: str  # name of the account that holds it
+    since_ns: int
+
+
+class Tx(Tree, Protocol):
+    """One transaction: the tree's primitives and those of the rest of the hub. Lists are ordered by id or name."""
+
+    # objects, beyond what the tree needs
+    def object_data(self, object: int) -> bytes | None:
+        """The bytes of an object that stands in the database; None: unknown, or it stands in the store."""
+        ...
+
+    def dead_objects(self, before_ns: int, limit: int) -> list[ObjectRow]:
+        """Objects dead since before `before_ns`, and condemned ones that a crash left; oldest first."""
+        ...
+
+    def delete_object(self, object: int) -> None: ...
+
+    def counts(self, filespace: int) -> Counts: ...
+
+    # sessions and stored replies
+    def insert_session(self, row: SessionRow) -> None: ...
+
+    def session(self, session: int) -> SessionRow | None: ...
+
+    def live_sessions(self) -> list[SessionRow]: ...
+
+    def end_session(self, session: int, now_ns: int) -> None:
+        """Mark it ended and delete its locks; its replies stay. Ending twice, or an unknown one, does nothing."""
+        ...
+
+    def delete_sessions(self, ended_before_ns: int, limit: int) -> int:
+        """Forget up to `limit` sessions that ended before, with their replies. Returns how many."""
+        ...
+
+    def put_reply(self, session: int, seq: int, reply: bytes) -> None: ...
+
+    def reply(self, session: int, seq: int) -> bytes | None: ...
+
+    def replies(self, session: int) -> list[tuple[int, bytes]]:
+        """All stored (seq, reply) of a session, in order."""
+        ...
+
+    def forget_replies(self, session: int, acked: int) -> None:
+        """Delete the replies of a session with seq <= `acked`."""
+        ...
+
+    # locks
+    def insert_lock(self, row: LockRow) -> None: ...
+
+    def delete_lock(self, lock: int) -> None: ...
+
+    def locks(self) -> list[LockRow]:
+        """Every lock that is held, in the order in which they were granted."""
+        ...
+
+    # workspaces and accounts
+    def insert_workspace(self, row: WorkspaceRow) -> None: ...
+
+    def workspace(self, workspace: int) -> WorkspaceRow | None: ...
+
+    def workspaces(self) -> list[WorkspaceRow]: ...
+
+    def insert_account(self, row: AccountRow) -> None: ...
+
+    def account(self, account: int) -> AccountRow | None: ...
+
+    def account_by_key(self, key_id: str) -> AccountRow | None:
+        """The account that logs in with this key, revoked or not."""
+        ...
+
+    def account_by_name(self, workspace: int, name: str) -> AccountRow | None: ...
+
+    def accounts(self, workspace: int) -> list[AccountRow]: ...
+
+    def update_account(self, row: AccountRow) -> None:
+        """Write every column of the account with this id (rotation, revocation, rename, admin)."""
+        ...
+
+    # filespaces and grants
+    def insert_filespace(self, row: FilespaceRow) -> None:
+        """With its counters at zero; the root node is inserted by the caller."""
+        ...
+
+    def filespace(self, filespace: int) -> FilespaceRow | None: ...
+
+    def filespace_by_name(self, workspace: int, name: str) -> FilespaceRow | None: ...
+
+    def filespaces(self, workspace: int) -> list[FilespaceRow]: ...
+
+    def rename_filespace(self, filespace: int, name: str) -> None: ...
+
+    def delete_filespace(self, filespace: int, now_ns: int) -> None:
+        """Remove it with its nodes, extents, counters, locks and grants; its objects are dead from `now_ns` on."""
+        ...
+
+    def put_grant(self, row: GrantRow) -> None:
+        """Insert, or replace the grant of this account in this filespace."""
+        ...
+
+    def grant(self, filespace: int, account: int) -> GrantRow | None: ...
+
+    def grants_of_account(self, account: int) -> list[GrantRow]: ...
+
+    def grants_of_filespace(self, filespace: int) -> list[GrantRow]: ...
+
+    def delete_grant(self, filespace: int, account: int) -> None: ...
+
+    # settings
+    def setting(self, key: str) -> bytes | None:
+        """A value that the hub keeps for itself, for example the gateway's signing key."""
+        ...
+
+    def put_setting(self, key: str, value: bytes) -> None: ...
+
+
+class Database(Protocol):
+    """A durable store of rows with one writer."""
+
+    def read(self) -> AbstractContextManager[Tx]:
+        """A snapshot of committed state."""
+        ...
+
+    def begin(self) -> Tx:
+        """The write transaction. One at a time; the caller must end it by `commit` or `rollback`."""
+        ...
+
+    def commit(self) -> None:
+        """End the write transaction durably. Raises OSError if that failed; then everything is rolled back."""
+        ...
+
+    def rollback(self) -> None:
+        """Undo the write transaction. Does nothing when there is none."""
+        ...
+
+    def close(self) -> None: ...
