@@ -6,7 +6,7 @@ reused. `REQUESTS` names each request's reply and whether it is a change (sequen
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +22,7 @@ class Message(msgspec.Struct, array_like=True, gc=False, frozen=True):
 # --- values inside messages -------------------------------------------------------------------------------------
 
 
-class Entry(Message):
+class Entry(Message, frozen=True):
     """A node as the hub knows it: names and targets sealed, sizes and times plain."""
 
     id: int
@@ -37,7 +37,7 @@ class Entry(Message):
     version: int = 0  # folders: grows with every change of the folder's entries
 
 
-class Extent(Message):
+class Extent(Message, frozen=True):
     """A run of sealed frames that stand one after the other in one object.
 
     The first five fields are the logical part (under the content's MAC), the others the physical part, which the
@@ -54,7 +54,7 @@ class Extent(Message):
     lengths: list[int] = []  # sealed bytes of each frame; len == count
 
 
-class Content(Message, tag=99):
+class Content(Message, tag=99, frozen=True):
     """What a file contains at one revision. Frames that no extent covers are zeros."""
 
     revision: int
@@ -66,7 +66,7 @@ class Content(Message, tag=99):
     more: bool = False  # extents go on: ask ReadExtents from after the last one
 
 
-class NewObject(Message):
+class NewObject(Message, frozen=True):
     """An object that a commit starts to use: uploaded before, or (data not empty) carried by the commit itself."""
 
     id: int
@@ -74,7 +74,7 @@ class NewObject(Message):
     data: bytes = b""
 
 
-class NewContent(Message):
+class NewContent(Message, frozen=True):
     """The content that a change publishes."""
 
     size: int
@@ -85,7 +85,7 @@ class NewContent(Message):
     objects: list[NewObject] = []
 
 
-class NewNode(Message):
+class NewNode(Message, frozen=True):
     """A node to be made; id and sealed name are the client's."""
 
     id: int
@@ -95,14 +95,14 @@ class NewNode(Message):
     target: bytes = b""
 
 
-class Path(Message):
+class Path(Message, frozen=True):
     """Where: from a folder through name tokens, resolved inside the operation. No tokens: the start itself."""
 
     start: int
     tokens: list[bytes] = []
 
 
-class Wait(Message):
+class Wait(Message, frozen=True):
     """How a request meets locks of other clients.
 
     `wait_ms` bounds the time it waits for them. `locks` are the lock ids it relies on: if one is gone, FENCED.
@@ -112,7 +112,7 @@ class Wait(Message):
     locks: list[int] = []
 
 
-class LockInfo(Message):
+class LockInfo(Message, frozen=True):
     """A lock that is held or waited for."""
 
     lock: int
@@ -127,14 +127,14 @@ class LockInfo(Message):
     since_ns: int = 0
 
 
-class FilespaceInfo(Message):
+class FilespaceInfo(Message, frozen=True):
     id: int
     name: str
     created_ns: int
     role: Role
 
 
-class Grant(Message):
+class Grant(Message, frozen=True):
     """Permission to move one object's bytes: a URL that ends at `expires_ns`."""
 
     object: int
@@ -145,7 +145,7 @@ class Grant(Message):
 # --- requests ---------------------------------------------------------------------------------------------------
 
 
-class Hello(Message, tag=1):
+class Hello(Message, tag=1, frozen=True):
     """Opens the handshake. Reply: Challenge. `filespace` 0: a session of the workspace, for listing filespaces only."""
 
     version: int
@@ -157,25 +157,25 @@ class Hello(Message, tag=1):
     software: str = ""
 
 
-class Login(Message, tag=2):
+class Login(Message, tag=2, frozen=True):
     """Ed25519 signature over the transcript of docs/PROTOCOL.md. Reply: Welcome."""
 
     signature: bytes
 
 
-class Heartbeat(Message, tag=3):
+class Heartbeat(Message, tag=3, frozen=True):
     """Keeps the session alive; any other request does too. Reply: Done."""
 
 
-class ListFilespaces(Message, tag=4):
+class ListFilespaces(Message, tag=4, frozen=True):
     """Filespaces that the account may link. Reply: Filespaces."""
 
 
-class Bye(Message, tag=5):
+class Bye(Message, tag=5, frozen=True):
     """Ends the session: its locks are released at once. Reply: Done."""
 
 
-class Walk(Message, tag=10):
+class Walk(Message, tag=10, frozen=True):
     """Resolve a path. Reply: Walked.
 
     Stops early at a missing name, at a file in the middle, and at a link that is not last (the client follows it).
@@ -189,7 +189,7 @@ class Walk(Message, tag=10):
     wait: Wait = Wait()
 
 
-class ListFolder(Message, tag=11):
+class ListFolder(Message, tag=11, frozen=True):
     """A further page. Reply: Listing."""
 
     folder: int
@@ -197,7 +197,7 @@ class ListFolder(Message, tag=11):
     limit: int = 0  # 0: the hub's page size
 
 
-class ReadExtents(Message, tag=12):
+class ReadExtents(Message, tag=12, frozen=True):
     """A further page of extents of one revision; STALE when the file has moved on. Reply: Content (no small)."""
 
     node: int
@@ -205,30 +205,30 @@ class ReadExtents(Message, tag=12):
     after: int  # extents with first > after
 
 
-class ReadContent(Message, tag=13):
+class ReadContent(Message, tag=13, frozen=True):
     """The current content of a file by node. Reply: Found."""
 
     node: int
 
 
-class GrantObjects(Message, tag=14):
+class GrantObjects(Message, tag=14, frozen=True):
     """URLs to PUT fresh objects or GET existing ones. Reply: Grants."""
 
     objects: list[int]
     put: bool = False
 
 
-class GetStatistics(Message, tag=15):
+class GetStatistics(Message, tag=15, frozen=True):
     """Counters of the filespace, kept by every change. Reply: Statistics."""
 
 
-class ListLocks(Message, tag=16):
+class ListLocks(Message, tag=16, frozen=True):
     """Locks held and waited for on a node (0: in the whole filespace). Reply: Locks."""
 
     node: int = 0
 
 
-class Create(Message, tag=30):
+class Create(Message, tag=30, frozen=True):
     """Make one node in a folder. EXISTS if the name is taken (or reserved by another session). Reply: Created."""
 
     parent: int
@@ -237,14 +237,14 @@ class Create(Message, tag=30):
     wait: Wait = Wait()
 
 
-class CreateFolders(Message, tag=31):
+class CreateFolders(Message, tag=31, frozen=True):
     """Make a chain of folders, each inside the one before, all or none. Reply: Created (of the last)."""
 
     parent: int
     nodes: list[NewNode]
 
 
-class Delete(Message, tag=32):
+class Delete(Message, tag=32, frozen=True):
     """Remove a file or link (`folder` False) or a folder. Reply: Done."""
 
     path: Path
@@ -254,7 +254,7 @@ class Delete(Message, tag=32):
     wait: Wait = Wait()
 
 
-class Move(Message, tag=33):
+class Move(Message, tag=33, frozen=True):
     """Give a node another place. Reply: Created (the entry as it is now).
 
     EXISTS if the new name is taken, unless `replace` and both are files or links. INVALID into itself.
@@ -271,7 +271,7 @@ class Move(Message, tag=33):
     wait: Wait = Wait()
 
 
-class Commit(Message, tag=34):
+class Commit(Message, tag=34, frozen=True):
     """Publish content of a file. Reply: Committed.
 
     `base` not 0: only if the file is at this revision, else STALE. `whole`: `content` is everything; else it lies
@@ -288,7 +288,7 @@ class Commit(Message, tag=34):
     wait: Wait = Wait()
 
 
-class Lock(Message, tag=40):
+class Lock(Message, tag=40, frozen=True):
     """Take a lock on bytes of a file for one handle; waits in line. Reply: Locked.
 
     LOCKED when it was not granted within `wait_ms`. Locks of one handle that overlap are replaced by the new one.
@@ -303,7 +303,7 @@ class Lock(Message, tag=40):
     wait_ms: int = 0
 
 
-class Unlock(Message, tag=41):
+class Unlock(Message, tag=41, frozen=True):
     """Release a handle's locks on a byte range; what lies outside stays locked. Reply: Unlocked."""
 
     node: int
@@ -312,14 +312,14 @@ class Unlock(Message, tag=41):
     length: int = 0
 
 
-class Reserve(Message, tag=42):
+class Reserve(Message, tag=42, frozen=True):
     """Hold a free name for this session until it creates it, releases it or ends. EXISTS if taken. Reply: Done."""
 
     parent: int
     token: bytes
 
 
-class Unreserve(Message, tag=43):
+class Unreserve(Message, tag=43, frozen=True):
     """Give a reserved name back. Reply: Done."""
 
     parent: int
@@ -329,15 +329,15 @@ class Unreserve(Message, tag=43):
 # --- replies ----------------------------------------------------------------------------------------------------
 
 
-class Done(Message, tag=100):
+class Done(Message, tag=100, frozen=True):
     """It happened."""
 
 
-class Challenge(Message, tag=101):
+class Challenge(Message, tag=101, frozen=True):
     nonce: bytes  # 32 random bytes of the hub
 
 
-class Welcome(Message, tag=102):
+class Welcome(Message, tag=102, frozen=True):
     """The session. `resumed` False after a resume: the old one is over; `replies` tells what it had applied."""
 
     session: int
@@ -356,11 +356,11 @@ class Welcome(Message, tag=102):
     locks: list[int] = []  # resumed: locks that are still held
 
 
-class Filespaces(Message, tag=103):
+class Filespaces(Message, tag=103, frozen=True):
     filespaces: list[FilespaceInfo]
 
 
-class Walked(Message, tag=104):
+class Walked(Message, tag=104, frozen=True):
     """Entries along the path, start folder not included unless it is all there is to tell.
 
     `len(entries) == len(tokens)`: found. Fewer: the walk ended there; the last entry (or the start) is a folder
@@ -372,23 +372,23 @@ class Walked(Message, tag=104):
     listing: Listing | None = None
 
 
-class Listing(Message, tag=105):
+class Listing(Message, tag=105, frozen=True):
     entries: list[Entry]
     tokens_end: bytes = b""  # token to go on after
     more: bool = False
     version: int = 0  # of the folder: differs between pages when it changed meanwhile
 
 
-class Found(Message, tag=106):
+class Found(Message, tag=106, frozen=True):
     entry: Entry
     content: Content
 
 
-class Grants(Message, tag=107):
+class Grants(Message, tag=107, frozen=True):
     grants: list[Grant]
 
 
-class Statistics(Message, tag=108):
+class Statistics(Message, tag=108, frozen=True):
     """Counters of one filespace: counts, and bytes."""
 
     files: int
@@ -401,26 +401,26 @@ class Statistics(Message, tag=108):
     external_files: int = 0
 
 
-class Locks(Message, tag=109):
+class Locks(Message, tag=109, frozen=True):
     locks: list[LockInfo]
 
 
-class Created(Message, tag=110):
+class Created(Message, tag=110, frozen=True):
     entry: Entry
 
 
-class Committed(Message, tag=111):
+class Committed(Message, tag=111, frozen=True):
     revision: int
     mtime_ns: int
 
 
-class Locked(Message, tag=112):
+class Locked(Message, tag=112, frozen=True):
     """Granted. The client reads the content anew (ReadContent): it may have changed while it waited."""
 
     lock: int
 
 
-class Unlocked(Message, tag=113):
+class Unlocked(Message, tag=113, frozen=True):
     """Ids of the handle's locks on this node that remain."""
 
     remaining: list[int]
@@ -429,13 +429,13 @@ class Unlocked(Message, tag=113):
 # --- pushes: the hub speaks first -------------------------------------------------------------------------------
 
 
-class Goodbye(Message, tag=120):
+class Goodbye(Message, tag=120, frozen=True):
     """The hub is going away; the client reconnects with backoff."""
 
     reason: str
 
 
-class Expired(Message, tag=121):
+class Expired(Message, tag=121, frozen=True):
     """The session is over (expired or revoked); its locks are gone."""
 
     reason: str
@@ -443,19 +443,19 @@ class Expired(Message, tag=121):
 
 # --- envelopes --------------------------------------------------------------------------------------------------
 
-RequestBody = Union[
-    Hello, Login, Heartbeat, ListFilespaces, Bye,
-    Walk, ListFolder, ReadExtents, ReadContent, GrantObjects, GetStatistics, ListLocks,
-    Create, CreateFolders, Delete, Move, Commit, Lock, Unlock, Reserve, Unreserve,
-]  # fmt: skip
-ReplyBody = Union[
-    Done, Challenge, Welcome, Filespaces, Walked, Content, Listing, Found, Grants, Statistics, Locks, Created,
-    Committed, Locked, Unlocked,
-]  # fmt: skip
-PushBody = Union[Goodbye, Expired]
+RequestBody = (
+    Hello | Login | Heartbeat | ListFilespaces | Bye | Walk | ListFolder | ReadExtents | ReadContent | GrantObjects
+    | GetStatistics | ListLocks | Create | CreateFolders | Delete | Move | Commit | Lock | Unlock | Reserve
+    | Unreserve
+)  # fmt: skip
+ReplyBody = (
+    Done | Challenge | Welcome | Filespaces | Walked | Content | Listing | Found | Grants | Statistics | Locks
+    | Created | Committed | Locked | Unlocked
+)  # fmt: skip
+PushBody = Goodbye | Expired
 
 
-class Request(Message):
+class Request(Message, frozen=True):
     """Client to hub. `seq` 0: not a change. `acked`: every change up to it was answered, its reply may be forgotten."""
 
     id: int
@@ -464,14 +464,14 @@ class Request(Message):
     body: RequestBody
 
 
-class Reply(Message, tag=1):
+class Reply(Message, tag=1, frozen=True):
     """Hub to client."""
 
     id: int
     body: ReplyBody
 
 
-class Failure(Message, tag=2):
+class Failure(Message, tag=2, frozen=True):
     """Hub to client: the request was refused and changed nothing."""
 
     id: int
@@ -479,13 +479,13 @@ class Failure(Message, tag=2):
     message: str
 
 
-class Push(Message, tag=3):
+class Push(Message, tag=3, frozen=True):
     """Hub to client, unasked."""
 
     body: PushBody
 
 
-ServerFrame = Union[Reply, Failure, Push]
+ServerFrame = Reply | Failure | Push
 
 
 class Call(NamedTuple):
