@@ -1,0 +1,1 @@
+"""The rules of the tree and of content maps: pure functions that hub and client run alike."""
