@@ -1,0 +1,311 @@
+"""What an administrator and a hub say: JSON requests declared once, each with its place in HTTP and its reply.
+
+Routes, the client's calls and the OpenAPI document derive from `ROUTES`. A request's fields fill the `{…}` of its
+path; the rest travel as the JSON body. Ids are 16 hex digits (JSON numbers are not exact beyond 2**53), bytes are
+base64, times are ISO 8601 in UTC. Fields are append-only with defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+
+from lucidfs.types import Role
+
+API_PREFIX = "/api/v1"
+
+Id = Annotated[str, msgspec.Meta(pattern="^[0-7][0-9a-f]{15}$", description="an id below 2**63: 16 lowercase hex digits")]
+KeyId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$", description="the public part of a token")]
+# Short enough for a DNS label, and without a dot: a full name is `<filespace>.<workspace>`.
+FilespaceName = Annotated[
+    str,
+    msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$", description="letters, digits, `-`, `_`; at most 63"),
+]
+WorkspaceName = FilespaceName
+AccountName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[A-Za-z0-9][A-Za-z0-9_.@-]{0,126}$", description="letters, digits, `-`, `_`, `.`, `@`; at most 127"
+    ),
+]
+Nonce = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32, description="32 random bytes")]
+PublicKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+SealedKey = Annotated[
+    bytes,
+    msgspec.Meta(min_length=1, max_length=256, description="a filespace key sealed to one account (docs/FORMAT.md)"),
+]
+RoleName = Literal["read", "write", "admin"]
+
+_FILESPACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+
+
+def is_filespace_name(text: str) -> bool:
+    """Whether a filespace or workspace may be called so."""
+    return _FILESPACE_NAME.fullmatch(text) is not None
+
+
+def role_value(name: RoleName) -> Role:
+    return Role[name.upper()]
+
+
+def role_name(role: Role) -> RoleName:
+    names: dict[Role, RoleName] = {Role.READ: "read", Role.WRITE: "write", Role.ADMIN: "admin"}
+    return names[role]
+
+
+def time_text(nanoseconds: int) -> str:
+    """ISO 8601 in UTC, to the second, of nanoseconds since 1970."""
+    return datetime.fromtimestamp(nanoseconds // 10**9, timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything that the management API says. Unknown fields are ignored, so that fields may be added."""
+
+
+# --- replies ----------------------------------------------------------------------------------------------------
+
+
+class Done(Record, frozen=True):
+    """It happened."""
+
+
+class Refusal(Record, frozen=True):
+    """Why a request was refused; it changed nothing."""
+
+    code: str
+    message: str
+
+
+class LoginChallenge(Record, frozen=True):
+    """Sign this. Given for unknown key ids too: it tells nothing."""
+
+    nonce: Nonce
+    versions: list[int]
+
+
+class GrantView(Record, frozen=True):
+    """What one account may do in one filespace."""
+
+    filespace: Id
+    filespace_name: str
+    account: Id
+    account_name: str
+    role: RoleName
+
+
+class AccountView(Record, frozen=True):
+    """A service account. The hub knows its public keys only."""
+
+    id: Id
+    name: str
+    key_id: str
+    login_public: bytes
+    sealing_public: bytes
+    workspace_admin: bool
+    revoked: bool
+    created: str
+    grants: list[GrantView] = []
+
+
+class FilespaceView(Record, frozen=True):
+    """A filespace, with the role that the asking account has in it (null: none)."""
+
+    id: Id
+    name: str
+    created: str
+    role: RoleName | None = None
+    sealed_key: bytes = b""  # the filespace key, sealed to the asking account
+
+
+class LoggedIn(Record, frozen=True):
+    """Send `bearer` in `Authorization: Bearer …` until `expires`."""
+
+    bearer: str
+    expires: str
+    workspace: Id
+    workspace_name: str
+    account: AccountView
+
+
+class FilespaceList(Record, frozen=True):
+    filespaces: list[FilespaceView]
+
+
+class AccountList(Record, frozen=True):
+    accounts: list[AccountView]
+
+
+class GrantList(Record, frozen=True):
+    grants: list[GrantView]
+
+
+# --- requests ---------------------------------------------------------------------------------------------------
+
+
+class BeginLogin(Record, frozen=True):
+    """Ask for a challenge."""
+
+    version: int
+    key_id: KeyId
+    nonce: Nonce
+
+
+class FinishLogin(Record, frozen=True):
+    """Answer the challenge: Ed25519 over the management transcript of docs/PROTOCOL.md. A challenge works once."""
+
+    version: int
+    key_id: KeyId
+    nonce: Nonce
+    challenge: Nonce
+    signature: Signature
+
+
+class EndLogin(Record, frozen=True):
+    """Make the bearer worthless."""
+
+
+class GetSelf(Record, frozen=True):
+    """The account that asks, with its grants."""
+
+
+class ListFilespaces(Record, frozen=True):
+    """All filespaces for a workspace admin; else those in which the account has a role."""
+
+
+class CreateFilespace(Record, frozen=True):
+    """Make an empty filespace; the caller becomes its first admin. Id and key are the client's (docs/FORMAT.md)."""
+
+    id: Id
+    name: FilespaceName
+    root: Id  # node id of the root folder
+    sealed_key: SealedKey
+
+
+class RenameFilespace(Record, frozen=True):
+    """Give a filespace another name; its id stays."""
+
+    filespace: Id
+    name: FilespaceName
+
+
+class DeleteFilespace(Record, frozen=True):
+    """Remove a filespace with everything in it, for ever. `name` must be its name: a guard against a wrong id."""
+
+    filespace: Id
+    name: str
+
+
+class ListGrants(Record, frozen=True):
+    """Who may do what in one filespace."""
+
+    filespace: Id
+
+
+class PutGrant(Record, frozen=True):
+    """Give an account a role in a filespace, or another role; its sessions there end and come back with it."""
+
+    filespace: Id
+    account: Id
+    role: RoleName
+    sealed_key: SealedKey
+
+
+class DeleteGrant(Record, frozen=True):
+    """Take an account's role in one filespace away; its sessions there end at once."""
+
+    filespace: Id
+    account: Id
+
+
+class ListAccounts(Record, frozen=True):
+    """Every account of the workspace, revoked ones too, with its grants."""
+
+
+class NewGrant(Record, frozen=True):
+    filespace: Id
+    role: RoleName
+    sealed_key: SealedKey
+
+
+class CreateAccount(Record, frozen=True):
+    """Make an account with the public keys of a token that only the client has seen."""
+
+    name: AccountName
+    key_id: KeyId
+    login_public: PublicKey
+    sealing_public: PublicKey
+    workspace_admin: bool = False
+    grants: list[NewGrant] = []
+
+
+class RevokeAccount(Record, frozen=True):
+    """End an account for ever: its token, its grants and its sessions."""
+
+    account: Id
+
+
+class ResealedKey(Record, frozen=True):
+    filespace: Id
+    sealed_key: SealedKey
+
+
+class RotateAccount(Record, frozen=True):
+    """Give an account a new token; the old one ends at once. `keys` has one entry for each of its grants."""
+
+    account: Id
+    key_id: KeyId
+    login_public: PublicKey
+    sealing_public: PublicKey
+    keys: list[ResealedKey]
+
+
+# --- routes -----------------------------------------------------------------------------------------------------
+
+
+class Route(NamedTuple):
+    """Where a request lives in HTTP.
+
+    Args:
+        method: HTTP method; GET and DELETE have no body (what does not fit the path goes into the query).
+        path: below `API_PREFIX`; `{field}` is filled from the request.
+        reply: what comes back with status 200.
+        login: whether a bearer is needed.
+        change: whether it alters the database.
+    """
+
+    method: str
+    path: str
+    reply: type[Record]
+    login: bool = True
+    change: bool = False
+
+    @property
+    def path_fields(self) -> list[str]:
+        return re.findall(r"{(\w+)}", self.path)
+
+    @property
+    def has_body(self) -> bool:
+        return self.method in ("POST", "PUT", "PATCH")
+
+
+ROUTES: dict[type[Record], Route] = {
+    BeginLogin: Route("POST", "/login/challenge", LoginChallenge, login=False),
+    FinishLogin: Route("POST", "/login", LoggedIn, login=False),
+    EndLogin: Route("POST", "/logout", Done),
+    GetSelf: Route("GET", "/self", AccountView),
+    ListFilespaces: Route("GET", "/filespaces", FilespaceList),
+    CreateFilespace: Route("POST", "/filespaces", FilespaceView, change=True),
+    RenameFilespace: Route("PATCH", "/filespaces/{filespace}", FilespaceView, change=True),
+    DeleteFilespace: Route("DELETE", "/filespaces/{filespace}", Done, change=True),
+    ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList),
+    PutGrant: Route("PUT", "/filespaces/{filespace}/grants/{account}", GrantView, change=True),
+    DeleteGrant: Route("DELETE", "/filespaces/{filespace}/grants/{account}", Done, change=True),
+    ListAccounts: Route("GET", "/accounts", AccountList),
+    CreateAccount: Route("POST", "/accounts", AccountView, change=True),
+    RevokeAccount: Route("DELETE", "/accounts/{account}", Done, change=True),
+    RotateAccount: Route("PUT", "/accounts/{account}/keys", AccountView, change=True),
+}
