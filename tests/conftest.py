@@ -1,0 +1,110 @@
+"""House rules of every test: unexpected warnings in logs fail it, a hang shows stacks, and nothing is left behind.
+
+A test that provokes WARNING logs says so with `@pytest.mark.logs("pattern")` (a regular expression), or asks for
+`caplog` and looks at them itself. Hangs: pytest-timeout fails the test and prints the stacks of all threads;
+`faulthandler_timeout` prints them also when the main thread cannot be interrupted.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+SETTLE_S = 5.0  # how long threads and processes may take to end after the last test
+
+hypothesis.settings.register_profile("small", max_examples=40, stateful_step_count=25, deadline=None)
+hypothesis.settings.register_profile("large", max_examples=2000, stateful_step_count=60, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("LUCID_HYPOTHESIS", "small"))
+
+
+class Collector(logging.Handler):
+    """Keeps the WARNING records of one test."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture(autouse=True)
+def _no_unexpected_warnings(request: pytest.FixtureRequest) -> Iterator[None]:
+    collector = Collector()
+    root = logging.getLogger()
+    root.addHandler(collector)
+    yield
+    root.removeHandler(collector)
+    if "caplog" in request.fixturenames:
+        return
+    expected = [mark.args[0] for mark in request.node.iter_markers("logs")]
+    messages = [f"{record.levelname} {record.name}: {record.getMessage()}" for record in collector.records]
+    surprises = [text for text in messages if not any(re.search(pattern, text) for pattern in expected)]
+    assert not surprises, "unexpected logs:\n" + "\n".join(surprises)
+
+
+# --- what must be gone at the end -------------------------------------------------------------------------------
+
+
+class Surroundings:
+    """Threads, child processes and the temporary folder of this run, so that what stays behind is noticed."""
+
+    def __init__(self) -> None:
+        original = tempfile.gettempdir()
+        self.folder = Path(tempfile.mkdtemp(prefix="openlucid-tests-"))
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", original)  # tmp_path stays where one looks for it
+        os.environ["TMPDIR"] = tempfile.tempdir = str(self.folder)
+        self.threads = set(threading.enumerate())
+
+    def left_over(self) -> list[str]:
+        """What is still there, after it had a moment to go."""
+        end = time.monotonic() + SETTLE_S
+        while True:
+            gc.collect()
+            found = [f"thread {thread.name}" for thread in set(threading.enumerate()) - self.threads]
+            found += [f"process {pid}: {command}" for pid, command in children()]
+            found += [f"temporary {path.name}" for path in self.folder.iterdir()]
+            if not found or time.monotonic() > end:
+                return found
+            time.sleep(0.05)
+
+
+def children() -> Iterator[tuple[int, str]]:
+    """Child processes of this one, where the system tells (Linux)."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            command = stat.with_name("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # ended meanwhile
+        if parent == os.getpid():
+            yield int(stat.parent.name), command or "ended, not waited for"
+
+
+SURROUNDINGS = pytest.StashKey[Surroundings]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[SURROUNDINGS] = Surroundings()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    surroundings = session.config.stash[SURROUNDINGS]
+    found = surroundings.left_over()
+    shutil.rmtree(surroundings.folder, ignore_errors=True)
+    if found and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if found:
+        print("\nleft behind by the tests:\n  " + "\n  ".join(found))
