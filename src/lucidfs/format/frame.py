@@ -1,0 +1,92 @@
+"""Frames: 64 KiB of plaintext, compressed where it helps, sealed for one place in one file."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from lucidfs.crypto.keys import FilespaceKeys
+from lucidfs.errors import Code, Fault
+from lucidfs.format.compression import ALGORITHMS, Algorithm, expand, shrink
+from lucidfs.limits import FRAME_BYTES, FRAME_OVERHEAD_BYTES
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Bytes: TypeAlias = bytes | bytearray | memoryview
+
+VERSION = 1
+KEY_NUMBER = 1
+
+_HEADER = struct.Struct(">BBH")
+_HEADERS = {algorithm: _HEADER.pack(VERSION, algorithm, KEY_NUMBER) for algorithm in Algorithm}
+_PLACE = struct.Struct(">QQQ")
+_LENGTH_BYTES = 4
+
+
+class Frames:
+    """Seals and opens frames of one filespace. Thread-safe; most of the time is spent outside the GIL.
+
+    Args:
+        keys: the filespace's keys.
+        algorithm: "lz4", "zstd" or "none": how new frames are compressed. Frames of all are opened.
+
+    Raises:
+        ValueError: an unknown algorithm.
+    """
+
+    def __init__(self, keys: FilespaceKeys, algorithm: str = "lz4") -> None:
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"unknown compression {algorithm!r}: one of {', '.join(ALGORITHMS)}")
+        self._keys = keys
+        self._algorithm = ALGORITHMS[algorithm]
+
+    def seal(self, plain: Bytes, origin: int, index: int, generation: int) -> bytes:
+        """One sealed frame. The caller sees to it that (origin, index, generation) is used once only.
+
+        Args:
+            plain: 1 to FRAME_BYTES bytes.
+            origin: node whose key seals.
+            index: number of the frame in that file.
+            generation: marks this sealing.
+
+        Raises:
+            ValueError: `plain` is empty or too long.
+        """
+        if not 0 < len(plain) <= FRAME_BYTES:
+            raise ValueError(f"a frame has 1 to {FRAME_BYTES} bytes, not {len(plain)}")
+        packed = shrink(plain, self._algorithm)
+        if packed is None:
+            header, body = _HEADERS[Algorithm.STORED], plain
+        else:
+            header, body = _HEADERS[self._algorithm], len(plain).to_bytes(_LENGTH_BYTES, "big") + packed
+        return self._keys.frame_cipher(origin).seal(header, body, header + _PLACE.pack(origin, index, generation))
+
+    def open(self, sealed: Bytes, origin: int, index: int, generation: int) -> bytes:
+        """The plaintext, at most FRAME_BYTES, of a frame that was sealed as (origin, index, generation).
+
+        Raises:
+            Fault: CORRUPT when it was changed, cut, sealed as another frame or under another key.
+        """
+        if not FRAME_OVERHEAD_BYTES < len(sealed) <= FRAME_BYTES + FRAME_OVERHEAD_BYTES:
+            raise Fault(Code.CORRUPT, f"no sealed frame has {len(sealed)} bytes")
+        header = bytes(sealed[: _HEADER.size])
+        algorithm = _algorithm(header)
+        place = header + _PLACE.pack(origin, index, generation)
+        body = self._keys.frame_cipher(origin).open(sealed, _HEADER.size, place)
+        if algorithm is Algorithm.STORED:
+            return body
+        length = int.from_bytes(body[:_LENGTH_BYTES], "big")
+        if not 0 < length <= FRAME_BYTES:
+            raise Fault(Code.CORRUPT, "a compressed frame claims an impossible length")
+        return expand(memoryview(body)[_LENGTH_BYTES:], algorithm, length)
+
+
+def _algorithm(header: bytes) -> Algorithm:
+    version, algorithm, key_number = _HEADER.unpack(header)
+    if version != VERSION or key_number != KEY_NUMBER:
+        raise Fault(Code.CORRUPT, f"a frame of unknown version {version} or key {key_number}")
+    try:
+        return Algorithm(algorithm)
+    except ValueError:
+        raise Fault(Code.CORRUPT, f"a frame of unknown compression {algorithm}") from None
