@@ -1,0 +1,1 @@
+"""A test kit that ships with the system: conformance suites, a model filesystem, hubs to test against."""
