@@ -15,11 +15,15 @@ LINK_HOPS_MAX = 40  # Linux's limit for symbolic links in one path
 FRAME_BYTES = 64 * KIB  # AES-GCM is at full speed here (2.8 GiB/s a core) and a 4 KiB read still fetches little
 FRAME_OVERHEAD_BYTES = 32  # header 4, nonce 12, tag 16
 SMALL_BYTES_MAX = 128 * KIB  # sealed content up to here travels inside the commit: one round trip, no upload
-OBJECT_BYTES_MIN = 4 * MIB  # plaintext that a streaming writer gathers into one object: 4 MiB bodies are near wire speed
+OBJECT_BYTES_MIN = (
+    4 * MIB
+)  # plaintext that a streaming writer gathers into one object: 4 MiB bodies are near wire speed
 OBJECT_BYTES_MAX = 64 * MIB  # the gateway refuses more
 FILE_BYTES_MAX = 2**62  # sizes are signed 64-bit everywhere
 EXTENTS_PAGE = 2048  # extents in one reply: about 1 MiB of message
 LISTING_PAGE = 4096  # entries in one reply: about 1 MiB of message
+EXTENTS_PAGE_FRAMES = 256 * KIB  # frames (sealed lengths) in one such reply: about 1.3 MiB
+LISTING_PAGE_BYTES = 2 * MIB  # sealed names and targets in one reply; long link targets fill it first
 EXTENTS_PER_COMMIT_MAX = 8192  # keeps a commit below MESSAGE_BYTES_MAX
 
 # Wire
@@ -40,6 +44,9 @@ LOCK_WAIT_S_MAX = 3600.0
 LOCKS_PER_SESSION_MAX = 65_536
 REPLIES_KEPT_S = 3600.0  # a vanished session's replies stay this long for a client that asks what was applied
 LOGIN_S = 3600.0  # life of a management login
+LOGINS_MAX = 4096  # management logins kept; the oldest ends first
+CHALLENGES_MAX = 1024  # management challenges that wait for their answer; the oldest is dropped
+MANAGEMENT_BODY_BYTES_MAX = 1 * MIB  # a rotation of an account with 4,000 grants
 
 # Retries
 RETRY_FIRST_S = 0.05
@@ -63,4 +70,10 @@ BUFFER_BYTES = 128 * KIB  # default buffer of an open file (two frames)
 # Hub
 GROUP_MAX = 512  # changes in one transaction
 QUEUE_MAX = 8192  # changes that wait; then TOO_MANY
+DATABASE_CACHE_BYTES = 64 * MIB  # pages in memory per connection: the upper levels of a tree of 100 million nodes
+DATABASE_CHECKPOINT_PAGES = (
+    4096  # 16 MiB of log before it is copied back: a pause of some ms, every few thousand changes
+)
+REAP_EVERY_S = 60.0  # between two rounds of the reaper
+REAP_BATCH = 256  # objects or sessions that one of its transactions handles
 SHUTDOWN_S = 5.0  # running work gets this long on SIGTERM

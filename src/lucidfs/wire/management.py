@@ -13,11 +13,14 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
+from lucidfs.errors import Code
 from lucidfs.types import Role
 
 API_PREFIX = "/api/v1"
 
-Id = Annotated[str, msgspec.Meta(pattern="^[0-7][0-9a-f]{15}$", description="an id below 2**63: 16 lowercase hex digits")]
+Id = Annotated[
+    str, msgspec.Meta(pattern="^[0-7][0-9a-f]{15}$", description="an id below 2**63: 16 lowercase hex digits")
+]
 KeyId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$", description="the public part of a token")]
 # Short enough for a DNS label, and without a dot: a full name is `<filespace>.<workspace>`.
 FilespaceName = Annotated[
@@ -275,6 +278,7 @@ class Route(NamedTuple):
         reply: what comes back with status 200.
         login: whether a bearer is needed.
         change: whether it alters the database.
+        refusals: codes that its rules answer with, beyond those that any request can meet.
     """
 
     method: str
@@ -282,6 +286,7 @@ class Route(NamedTuple):
     reply: type[Record]
     login: bool = True
     change: bool = False
+    refusals: tuple[Code, ...] = ()
 
     @property
     def path_fields(self) -> list[str]:
@@ -292,20 +297,24 @@ class Route(NamedTuple):
         return self.method in ("POST", "PUT", "PATCH")
 
 
+_NO, _GONE, _BAD, _TAKEN = Code.DENIED, Code.NOT_FOUND, Code.INVALID, Code.EXISTS
+
 ROUTES: dict[type[Record], Route] = {
-    BeginLogin: Route("POST", "/login/challenge", LoginChallenge, login=False),
-    FinishLogin: Route("POST", "/login", LoggedIn, login=False),
+    BeginLogin: Route("POST", "/login/challenge", LoginChallenge, False, False, (Code.VERSION, Code.TOO_MANY)),
+    FinishLogin: Route("POST", "/login", LoggedIn, False, False, (Code.UNAUTHENTICATED, Code.TOO_MANY)),
     EndLogin: Route("POST", "/logout", Done),
     GetSelf: Route("GET", "/self", AccountView),
     ListFilespaces: Route("GET", "/filespaces", FilespaceList),
-    CreateFilespace: Route("POST", "/filespaces", FilespaceView, change=True),
-    RenameFilespace: Route("PATCH", "/filespaces/{filespace}", FilespaceView, change=True),
-    DeleteFilespace: Route("DELETE", "/filespaces/{filespace}", Done, change=True),
-    ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList),
-    PutGrant: Route("PUT", "/filespaces/{filespace}/grants/{account}", GrantView, change=True),
-    DeleteGrant: Route("DELETE", "/filespaces/{filespace}/grants/{account}", Done, change=True),
-    ListAccounts: Route("GET", "/accounts", AccountList),
-    CreateAccount: Route("POST", "/accounts", AccountView, change=True),
-    RevokeAccount: Route("DELETE", "/accounts/{account}", Done, change=True),
-    RotateAccount: Route("PUT", "/accounts/{account}/keys", AccountView, change=True),
+    CreateFilespace: Route("POST", "/filespaces", FilespaceView, True, True, (_NO, _TAKEN, _BAD, Code.ID_TAKEN)),
+    RenameFilespace: Route("PATCH", "/filespaces/{filespace}", FilespaceView, True, True, (_NO, _GONE, _TAKEN)),
+    DeleteFilespace: Route("DELETE", "/filespaces/{filespace}", Done, True, True, (_NO, _GONE, _BAD)),
+    ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList, True, False, (_NO, _GONE)),
+    PutGrant: Route("PUT", "/filespaces/{filespace}/grants/{account}", GrantView, True, True, (_NO, _GONE, _BAD)),
+    DeleteGrant: Route("DELETE", "/filespaces/{filespace}/grants/{account}", Done, True, True, (_NO, _GONE, _BAD)),
+    ListAccounts: Route("GET", "/accounts", AccountList, True, False, (_NO,)),
+    CreateAccount: Route("POST", "/accounts", AccountView, True, True, (_NO, _GONE, _TAKEN, _BAD, Code.ID_TAKEN)),
+    RevokeAccount: Route("DELETE", "/accounts/{account}", Done, True, True, (_NO, _GONE, _BAD)),
+    RotateAccount: Route(
+        "PUT", "/accounts/{account}/keys", AccountView, True, True, (_NO, _GONE, Code.STALE, Code.ID_TAKEN)
+    ),
 }
