@@ -15,9 +15,7 @@ LINK_HOPS_MAX = 40  # Linux's limit for symbolic links in one path
 FRAME_BYTES = 64 * KIB  # AES-GCM is at full speed here (2.8 GiB/s a core) and a 4 KiB read still fetches little
 FRAME_OVERHEAD_BYTES = 32  # header 4, nonce 12, tag 16
 SMALL_BYTES_MAX = 128 * KIB  # sealed content up to here travels inside the commit: one round trip, no upload
-OBJECT_BYTES_MIN = (
-    4 * MIB
-)  # plaintext that a streaming writer gathers into one object: 4 MiB bodies are near wire speed
+OBJECT_BYTES_MIN = 4 * MIB  # plaintext that a streaming writer gathers into one object: such bodies are near wire speed
 OBJECT_BYTES_MAX = 64 * MIB  # the gateway refuses more
 FILE_BYTES_MAX = 2**62  # sizes are signed 64-bit everywhere
 EXTENTS_PAGE = 2048  # extents in one reply: about 1 MiB of message
@@ -71,9 +69,7 @@ BUFFER_BYTES = 128 * KIB  # default buffer of an open file (two frames)
 GROUP_MAX = 512  # changes in one transaction
 QUEUE_MAX = 8192  # changes that wait; then TOO_MANY
 DATABASE_CACHE_BYTES = 64 * MIB  # pages in memory per connection: the upper levels of a tree of 100 million nodes
-DATABASE_CHECKPOINT_PAGES = (
-    4096  # 16 MiB of log before it is copied back: a pause of some ms, every few thousand changes
-)
+DATABASE_CHECKPOINT_PAGES = 4096  # 16 MiB of log before it is copied back, which pauses changes for some ms
 REAP_EVERY_S = 60.0  # between two rounds of the reaper
 REAP_BATCH = 256  # objects or sessions that one of its transactions handles
 SHUTDOWN_S = 5.0  # running work gets this long on SIGTERM
