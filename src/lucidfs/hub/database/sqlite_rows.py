@@ -1,0 +1,54 @@
+"""Statements in, rows out: the one place where the primitives of SQLite meet `apsw` and its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+
+from lucidfs.errors import Code, Fault
+
+Row = tuple[Any, ...]
+_Bindings = tuple[Any, ...]
+
+
+class Statements:
+    """Runs statements of one connection. Not thread-safe: one thread at a time."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._execute = connection.cursor().execute
+        self._executemany = connection.cursor().executemany
+
+    def one(self, sql: str, bindings: _Bindings = ()) -> Row | None:
+        """The only row, or None."""
+        row: Row | None = self._execute(sql, bindings).fetchone()
+        return row
+
+    def all(self, sql: str, bindings: _Bindings = ()) -> list[Row]:
+        return self._execute(sql, bindings).fetchall()
+
+    def do(self, sql: str, bindings: _Bindings = ()) -> None:
+        self._execute(sql, bindings)
+
+    def do_unique(self, what: str, sql: str, bindings: _Bindings) -> None:
+        """Run an insert or update that a uniqueness rule may refuse. Raises Fault(EXISTS)."""
+        try:
+            self._execute(sql, bindings)
+        except apsw.ConstraintError:
+            raise Fault(Code.EXISTS, f"{what} is taken") from None
+
+    def do_many(self, sql: str, rows: Iterable[_Bindings]) -> None:
+        self._executemany(sql, rows)
+
+
+@contextmanager
+def as_os_errors(what: str) -> Iterator[None]:
+    """Raise what SQLite reports as OSError."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise OSError(28, f"{what}: no space left for the database") from error
+    except apsw.Error as error:
+        raise OSError(5, f"{what}: {error}") from error
