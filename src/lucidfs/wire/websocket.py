@@ -1,0 +1,156 @@
+"""The `Transport` over WebSocket, client side: the one door to picows."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import ssl
+from urllib.parse import urlsplit, urlunsplit
+
+import picows
+
+from lucidfs.errors import Code, Fault
+from lucidfs.limits import CONNECT_TIMEOUT_S, MESSAGE_BYTES_MAX
+from lucidfs.wire.transport import Connection, Receiver
+
+WIRE_PATH = "/wire/v1"
+_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+# picows logs what it also raises or reports by on_ws_disconnected; twice is noise on a user's terminal.
+_SILENT = logging.getLogger("lucidfs.websocket.picows")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+class WebSocketTransport:
+    """Connections to the hub at one URL.
+
+    Args:
+        url: `http(s)://` or `ws(s)://` host, port and, behind a proxy, a path prefix.
+        allow_plaintext: let `http://`/`ws://` reach other hosts than this one. Without it names and content stay
+            sealed anyway, but sizes, times and the tree's shape would cross the network in the clear.
+        tls: context to check the hub's certificate with; None: the system's certificates.
+
+    Raises:
+        ValueError: `url` is not such a URL.
+        Fault: DENIED for an unencrypted URL to another host that was not allowed.
+    """
+
+    def __init__(self, url: str, allow_plaintext: bool = False, *, tls: ssl.SSLContext | None = None) -> None:
+        parts = urlsplit(url)
+        scheme = _SCHEMES.get(parts.scheme.lower())
+        if scheme is None or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(f"not a hub URL: {url!r} (expected http[s]://host:port)")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("a hub URL holds no user and password: log in with a token")
+        _ = parts.port  # raises ValueError for what is no port
+        if scheme == "ws" and not allow_plaintext and not is_loopback(parts.hostname):
+            raise Fault(
+                Code.DENIED,
+                f"refusing an unencrypted connection to {parts.hostname}: use https://, or allow it with "
+                "the option hub.allow_plaintext",
+            )
+        self.url = url
+        self._tls = tls
+        self._wire_url = urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + WIRE_PATH, "", ""))
+
+    async def connect(self, receiver: Receiver) -> Connection:
+        """Open a connection within CONNECT_TIMEOUT_S. Raises Fault(UNAVAILABLE) when that fails."""
+        try:
+            _, listener = await asyncio.wait_for(
+                picows.ws_connect(
+                    lambda: _Connection(receiver, self.url),
+                    self._wire_url,
+                    ssl_context=self._tls,
+                    websocket_handshake_timeout=CONNECT_TIMEOUT_S,
+                    max_frame_size=MESSAGE_BYTES_MAX,
+                    max_redirects=0,
+                    logger_name=_SILENT,
+                ),
+                CONNECT_TIMEOUT_S,
+            )
+        except (asyncio.TimeoutError, TimeoutError):
+            raise Fault(
+                Code.UNAVAILABLE, f"no answer from the hub at {self.url} within {CONNECT_TIMEOUT_S:g} s"
+            ) from None
+        except picows.WSError as error:
+            raise Fault(Code.UNAVAILABLE, f"no hub speaks at {self.url}: {_first_line(error)}") from error
+        except OSError as error:
+            raise Fault(Code.UNAVAILABLE, f"cannot reach the hub at {self.url}: {_first_line(error)}") from error
+        assert isinstance(listener, _Connection)
+        return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Connection(picows.WSListener):
+    """One WebSocket as the wire's `Connection`. Only the loop's thread touches it."""
+
+    def __init__(self, receiver: Receiver, peer: str) -> None:
+        super().__init__()
+        self._receiver = receiver
+        self._peer = peer
+        self._socket: picows.WSTransport | None = None
+        self._reason = ""
+        self._parts: list[bytes] = []
+        self._parts_bytes = 0
+
+    @property
+    def peer(self) -> str:
+        return self._peer
+
+    def send(self, frame: bytes) -> None:
+        if self._socket is not None:
+            self._socket.send(picows.WSMsgType.BINARY, frame)
+
+    def close(self, reason: str = "") -> None:
+        socket = self._socket
+        if socket is None:
+            return
+        self._reason = self._reason or reason or "closed here"
+        socket.send_close(picows.WSCloseCode.OK)
+        # Not graceful: a peer that stopped reading must not keep the connection from ending.
+        socket.disconnect(False)
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        self._socket = transport
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        kind = frame.msg_type
+        if kind is picows.WSMsgType.BINARY and frame.fin:
+            self._receiver.frame_received(frame.get_payload_as_bytes())
+        elif kind is picows.WSMsgType.BINARY or kind is picows.WSMsgType.CONTINUATION:
+            self._gather(frame.get_payload_as_bytes(), bool(frame.fin))
+        elif kind is picows.WSMsgType.CLOSE:
+            self._reason = self._reason or f"closed by the hub: {_first_line(frame.get_close_reason()) or 'no reason'}"
+            transport.disconnect()
+        elif kind is picows.WSMsgType.TEXT:
+            self.close("the hub sent text")
+
+    def _gather(self, part: bytes, last: bool) -> None:
+        self._parts.append(part)
+        self._parts_bytes += len(part)
+        if self._parts_bytes > MESSAGE_BYTES_MAX:
+            self.close("the hub sent a message over the size limit")
+        elif last:
+            whole = b"".join(self._parts)
+            self._parts, self._parts_bytes = [], 0
+            self._receiver.frame_received(whole)
+
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        self._socket = None
+        self._receiver.connection_lost(self._reason or "the connection broke")
+
+
+def _first_line(what: object) -> str:
+    text = str(what).strip()
+    return text.splitlines()[0][:200] if text else ""
