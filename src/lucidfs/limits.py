@@ -50,6 +50,8 @@ MANAGEMENT_BODY_BYTES_MAX = 1 * MIB  # a rotation of an account with 4,000 grant
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
 STORE_DEADLINE_S = 60.0
+STORE_READ_TIMEOUT_S = 30.0  # silence in the middle of a body after which the connection is given up
+STORE_REQUESTS_MAX = 16  # requests of one process at one store; four times the workers, for several filespaces
 
 # Objects
 GRANT_S = 900.0  # life of a signed URL
