@@ -19,7 +19,7 @@ from lucidfs.types import id_text
 from lucidfs.wire import management as m
 from lucidfs.wire.openapi import document
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
 _T = TypeVar("_T")
 
@@ -139,7 +139,7 @@ def _handler(api: Api, kind: type[m.Record]) -> _Handler:
         except Fault as fault:
             return _refuse(fault)
         except Exception:
-            _log.exception("the management request %s failed", kind.__name__)
+            logger.exception("the management request %s failed", kind.__name__)
             return _refuse(Fault(Code.INTERNAL, "the hub failed; its log says why"))
         return _json(reply, 200)
 
