@@ -116,6 +116,11 @@ class Session:
         return self._link is not None
 
     @property
+    def alive(self) -> bool:
+        """False once the session was closed or refused for good."""
+        return self._end is None
+
+    @property
     def unacked_changes(self) -> int:
         """Changes that were sent or wait to be, and have no answer yet."""
         return len(self._calls.unacked)
