@@ -1,0 +1,200 @@
+"""Objects as files of a folder: written aside, synced, then linked into place, so that a name never holds a part."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lucidfs.errors import Code, Fault
+from lucidfs.objects.base import ObjectName, ObjectStat
+from lucidfs.types import FilespaceId, ObjectId, id_text, id_value
+
+_COMPARE_BYTES = 1024 * 1024
+_TEMPORARY = "."  # object names are hex digits: whatever begins with a dot is unfinished
+
+_CODES = {
+    errno.ENOSPC: Code.NO_SPACE,
+    errno.EDQUOT: Code.NO_SPACE,
+    errno.EACCES: Code.DENIED,
+    errno.EPERM: Code.DENIED,
+    errno.EROFS: Code.DENIED,
+}
+
+
+class LocalStore:
+    """An `ObjectStore` in a folder of one machine, laid out as docs/FORMAT.md says. Several processes may share it.
+
+    Args:
+        root: the folder that holds one folder per filespace; made (0700) when it is missing.
+
+    Raises:
+        Fault: DENIED or NO_SPACE when the folder cannot be made.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._numbers = itertools.count()
+        self._synced: set[Path] = set()  # folders whose own entry is known to be on disk; guarded by _lock
+        self._lock = threading.Lock()
+        with _door():
+            self._make(root)
+
+    def put(self, name: ObjectName, data: bytes | bytearray | memoryview | list[bytes]) -> None:
+        path = self._path(name)
+        parts = data if isinstance(data, list) else [data]
+        with _door():
+            self._make(path.parent)
+            temporary = self._write_aside(path.parent, parts)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                if not _same(path, temporary):
+                    raise FileExistsError(f"object {name.object:016x} is there with other bytes") from None
+            finally:
+                os.unlink(temporary)
+            _sync_folder(path.parent)
+
+    def get(self, name: ObjectName, offset: int, length: int) -> bytes:
+        with _door():
+            file = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return _read_exactly(file, offset, length)
+            finally:
+                os.close(file)
+
+    def delete(self, name: ObjectName) -> None:
+        path = self._path(name)
+        with _door():
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                return
+            _sync_folder(path.parent)
+
+    def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]:
+        for path in self._files(self._root / id_text(filespace)):
+            try:
+                name, stat = ObjectName(filespace, ObjectId(id_value(path.name))), path.stat()
+            except (ValueError, FileNotFoundError):
+                continue  # not an object, or deleted since
+            yield ObjectStat(name, stat.st_size, stat.st_mtime_ns)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def remove_unfinished(self) -> int:
+        """Delete what crashed puts left behind; how many files that were. Only while nobody else puts here."""
+        count = 0
+        with _door():
+            for folder in self._folders(self._root):
+                for path in self._files(folder):
+                    if path.name.startswith(_TEMPORARY):
+                        path.unlink(missing_ok=True)
+                        count += 1
+        return count
+
+    def _path(self, name: ObjectName) -> Path:
+        spread = hashlib.sha256(name.object.to_bytes(8, "big")).hexdigest()[:2]
+        return self._root / id_text(name.filespace) / spread / id_text(name.object)
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder and those above it, down to the root's parent, and put their entries on disk."""
+        with self._lock:
+            if folder in self._synced:
+                return
+        missing = [folder]
+        while missing[-1] != self._root and missing[-1].parent != missing[-1]:
+            missing.append(missing[-1].parent)
+        for path in reversed(missing):
+            path.mkdir(mode=0o700, parents=path == self._root, exist_ok=True)
+            _sync_folder(path.parent)
+        with self._lock:
+            self._synced.update(missing)
+
+    def _write_aside(self, folder: Path, parts: Sequence[bytes | bytearray | memoryview]) -> Path:
+        """The parts in a synced file of a temporary name; nothing is left behind when that fails."""
+        while True:
+            path = folder / f"{_TEMPORARY}{os.getpid()}-{next(self._numbers)}"
+            try:
+                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                break
+            except FileExistsError:
+                continue  # an earlier process of this number crashed
+        try:
+            for part in parts:
+                _write_all(file, part)
+            os.fsync(file)
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(file)
+        return path
+
+    def _files(self, folder: Path) -> Iterator[Path]:
+        """Files two levels below a filespace's folder."""
+        for spread in self._folders(folder):
+            try:
+                yield from sorted(spread.iterdir())
+            except FileNotFoundError:
+                continue
+
+    def _folders(self, folder: Path) -> Iterator[Path]:
+        try:
+            yield from sorted(path for path in folder.iterdir() if path.is_dir())
+        except FileNotFoundError:
+            return
+
+
+@contextmanager
+def _door() -> Iterator[None]:
+    """Tell the errors of a disk that stay (full, forbidden) from those that pass."""
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except OSError as error:
+        code = _CODES.get(error.errno or 0)
+        if code is None:
+            raise
+        raise Fault(code, f"the object folder refuses: {error.strerror}") from error
+
+
+def _write_all(file: int, data: bytes | bytearray | memoryview) -> None:
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _read_exactly(file: int, offset: int, length: int) -> bytes:
+    data = os.pread(file, length, offset)
+    while len(data) < length:
+        more = os.pread(file, length - len(data), offset + len(data))
+        if not more:
+            raise EOFError(f"the object has {os.fstat(file).st_size} bytes, not {offset + length}")
+        data += more
+    return data
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _same(left: Path, right: Path) -> bool:
+    with open(left, "rb") as a, open(right, "rb") as b:
+        while True:
+            one, other = a.read(_COMPARE_BYTES), b.read(_COMPARE_BYTES)
+            if one != other:
+                return False
+            if not one:
+                return True
