@@ -120,6 +120,11 @@ class Tree(Protocol):
         ...
 
 
+def root_of(filespace: int, node: int, now_ns: int) -> NodeRow:
+    """The root folder of a new filespace. It has no name and is not counted."""
+    return NodeRow(node, filespace, 0, b"", int(Kind.FOLDER), b"", 0, now_ns, now_ns)
+
+
 def entry_of(row: NodeRow) -> Entry:
     """What a client is told of a node."""
     return Entry(

@@ -64,7 +64,7 @@ class SqliteAccounts:
 
     def insert_filespace(self, row: FilespaceRow) -> None:
         self._run.do_unique(f"the filespace {row.name!r}", "INSERT INTO filespace VALUES (?, ?, ?, ?, ?)", row)
-        self._run.do("INSERT INTO counts VALUES (?, 0, 0, 0, 0, 0, 0, 0, 0)", (row.id,))
+        self._run.do("INSERT INTO counts VALUES (?, 0, 0, 0, 0, '0', 0, 0, 0)", (row.id,))
 
     def filespace(self, filespace: int) -> FilespaceRow | None:
         row = self._run.one(_FILESPACE + "WHERE id = ?", (filespace,))

@@ -32,10 +32,9 @@ _EXTENTS = (
 )
 _INSERT_EXTENT = "INSERT INTO extent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _OBJECT = "SELECT id, filespace, size, live, dead_since_ns, held FROM object "
-_ADD_COUNTS = (
-    "UPDATE counts SET files = files + ?, folders = folders + ?, links = links + ?,"
-    " entries_bytes = entries_bytes + ?, data_bytes = data_bytes + ?, storage_bytes = storage_bytes + ?,"
-    " external_bytes = external_bytes + ?, external_files = external_files + ? WHERE filespace = ?"
+_SET_COUNTS = (
+    "UPDATE counts SET files = ?, folders = ?, links = ?, entries_bytes = ?, data_bytes = ?, storage_bytes = ?,"
+    " external_bytes = ?, external_files = ? WHERE filespace = ?"
 )
 _COUNTS = (
     "SELECT files, folders, links, entries_bytes, data_bytes, storage_bytes, external_bytes, external_files"
@@ -60,7 +59,9 @@ class SqliteTree:
             self._run.do_many("UPDATE node SET mtime_ns = ?, version = ? WHERE id = ?", rows)
             self._touched.clear()
         if self._counted:
-            self._run.do_many(_ADD_COUNTS, [(*delta, filespace) for filespace, delta in self._counted.items()])
+            for filespace in self._counted:
+                counts = self.counts(filespace)
+                self._do(_SET_COUNTS, (*counts[:4], str(counts.data_bytes), *counts[5:], filespace))
             self._counted.clear()
 
     def forget(self) -> None:
@@ -176,10 +177,11 @@ class SqliteTree:
 
     def counts(self, filespace: int) -> Counts:
         row = self._one(_COUNTS, (filespace,))
-        gathered = self._counted.get(filespace)
         if row is None:
             return Counts()
-        return Counts._make(row if gathered is None else map(add, row, gathered))
+        stored = (*row[:4], int(row[4]), *row[5:])
+        gathered = self._counted.get(filespace)
+        return Counts._make(stored if gathered is None else map(add, stored, gathered))
 
 
 def _small_blob(small: SmallContent) -> bytes:

@@ -1,1 +1,63 @@
-"""Operations of the hub."""
+"""What the hub does with a request: plain functions of a scene and a message, no await, no clock, no randomness.
+
+`perform` is the way in. Sessions, locks, reservations and grants of objects are the server's; administration is in
+`manage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lucidfs.errors import Code, Fault
+from lucidfs.hub.operations import changing, reading
+from lucidfs.hub.operations.scene import Blocked, Caller, LockView, NoLocks, Scene
+from lucidfs.wire import messages as m
+
+__all__ = ["OPERATIONS", "Blocked", "Caller", "LockView", "NoLocks", "Operation", "Scene", "check_caller", "perform"]
+
+Operation = Callable[[Scene, Any], m.Message]
+
+OPERATIONS: dict[type[m.Message], Operation] = {
+    m.Walk: reading.walk_path,
+    m.ListFolder: reading.list_folder,
+    m.ReadExtents: reading.read_extents,
+    m.ReadContent: reading.read_content,
+    m.GetStatistics: reading.get_statistics,
+    m.ListFilespaces: reading.list_filespaces,
+    m.Create: changing.create,
+    m.CreateFolders: changing.create_folders,
+    m.Delete: changing.delete,
+    m.Move: changing.move,
+    m.Commit: changing.commit,
+}
+
+
+def check_caller(caller: Caller, request: m.Message) -> None:
+    """The caller may send this request at all.
+
+    Raises:
+        Fault: INVALID for a request about a filespace in a session without one; DENIED below the role it needs.
+    """
+    kind = type(request)
+    if kind is m.ListFilespaces:
+        return
+    if not caller.filespace:
+        raise Fault(Code.INVALID, "this session has no filespace: link one")
+    if caller.role < m.REQUESTS[kind].role:
+        raise Fault(Code.DENIED, f"the account may only read here; {kind.__name__} needs the role 'write'")
+
+
+def perform(scene: Scene, request: m.Message) -> m.Message:
+    """Do what a request asks and return the reply.
+
+    Args:
+        scene: a write transaction for changes, a snapshot for reads.
+        request: one of `OPERATIONS`.
+
+    Raises:
+        Fault: refused; nothing was written.
+        Blocked: locks of other sessions are in the way; nothing was written.
+    """
+    check_caller(scene.caller, request)
+    return OPERATIONS[type(request)](scene, request)

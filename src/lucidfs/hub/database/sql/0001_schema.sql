@@ -56,7 +56,7 @@ CREATE TABLE counts (
     folders        INTEGER NOT NULL,
     links          INTEGER NOT NULL,
     entries_bytes  INTEGER NOT NULL,
-    data_bytes     INTEGER NOT NULL,
+    data_bytes     TEXT    NOT NULL,         -- decimal: a few sparse files can claim more than 63 bits together
     storage_bytes  INTEGER NOT NULL,
     external_bytes INTEGER NOT NULL,
     external_files INTEGER NOT NULL
