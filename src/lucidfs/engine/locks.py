@@ -19,21 +19,24 @@ _END = 2**63  # where a lock of length 0 ends
 
 
 class _Held:
-    """One lock of one handle. `ranges` are [start, end) pairs: taking or releasing a part trims it."""
+    """One lock of one handle on [start, end). Id 0: the far half of a lock that was cut, which the hub named anew."""
 
-    __slots__ = ("id", "lost", "node", "ranges")
+    __slots__ = ("end", "id", "lost", "node", "start")
 
-    def __init__(self, number: int, node: int, offset: int, length: int) -> None:
+    def __init__(self, number: int, node: int, start: int, end: int, lost: bool = False) -> None:
         self.id = number
         self.node = node
-        self.ranges = [_range(offset, length)]
-        self.lost = False
+        self.start = start
+        self.end = end
+        self.lost = lost
 
-    def trim(self, start: int, end: int) -> None:
-        cut: list[tuple[int, int]] = []
-        for first, last in self.ranges:
-            cut += [(first, min(last, start)), (max(first, end), last)]
-        self.ranges = [(first, last) for first, last in cut if first < last]
+    def without(self, start: int, end: int) -> list[_Held]:
+        """What remains after [start, end) was taken out; as in the hub, the first piece keeps the id."""
+        if end <= self.start or self.end <= start:
+            return [self]
+        pieces = [(self.start, min(start, self.end)), (max(end, self.start), self.end)]
+        left = [(first, last) for first, last in pieces if first < last]
+        return [_Held(0 if i else self.id, self.node, *piece, self.lost) for i, piece in enumerate(left)]
 
 
 class Locks:
@@ -87,7 +90,7 @@ class Locks:
         body = messages.Lock(lock, node, handle, mode, offset, length, int(wait_s * 1000))
         asking = asyncio.ensure_future(self._session.call(body))
         try:
-            await asyncio.shield(asking)
+            reply = await asyncio.shield(asking)
         except asyncio.CancelledError:
             self._spawn(self._regret(asking, body))
             raise
@@ -95,18 +98,16 @@ class Locks:
             if fault.code is Code.UNAVAILABLE:  # it may have been granted, and nobody would give it back
                 self._spawn(self._give_back(body))
             raise
-        locks = self._held.setdefault(handle, [])
-        self._trim(locks, node, *_range(offset, length))
-        locks.append(_Held(lock, node, offset, length))
-        return lock
+        granted: int = reply.lock
+        start, end = _range(offset, length)
+        self._cut(handle, node, start, end)
+        self._held.setdefault(handle, []).append(_Held(granted, node, start, end))
+        return granted
 
     async def release(self, node: int, handle: int, offset: int = 0, length: int = 0) -> None:
         """Give back what a handle holds on a byte range of a file; what lies outside stays locked. Never FENCED."""
-        locks = self._held.get(handle, [])
-        live = any(held.node == node and not held.lost for held in locks)
-        self._trim(locks, node, *_range(offset, length))
-        if not locks:
-            self._held.pop(handle, None)
+        live = any(held.node == node and not held.lost for held in self._held.get(handle, []))
+        self._cut(handle, node, *_range(offset, length))
         if live:
             await self._session.call(messages.Unlock(node, handle, offset, length))
 
@@ -122,7 +123,7 @@ class Locks:
             return []
         if any(held.lost for held in locks):
             raise Fault(Code.FENCED, "the lock was lost while the hub could not be reached: close and open again")
-        return [held.id for held in locks]
+        return [held.id for held in locks if held.id]
 
     async def holders(self, node: int = 0) -> list[LockInfo]:
         """Locks that anybody holds or waits for, on a node or (0) in the whole filespace."""
@@ -138,16 +139,17 @@ class Locks:
             await asyncio.wait(set(self._background))
 
     def _welcomed(self, welcome: Welcome) -> None:
-        kept = set(welcome.locks) if welcome.resumed else set()
+        kept = {0, *welcome.locks} if welcome.resumed else set()
         for locks in self._held.values():
             for held in locks:
                 held.lost = held.lost or held.id not in kept
 
-    def _trim(self, locks: list[_Held], node: int, start: int, end: int) -> None:
-        for held in locks:
-            if held.node == node:
-                held.trim(start, end)
-        locks[:] = [held for held in locks if held.ranges]
+    def _cut(self, handle: int, node: int, start: int, end: int) -> None:
+        left: list[_Held] = []
+        for held in self._held.pop(handle, []):
+            left += held.without(start, end) if held.node == node else [held]
+        if left:
+            self._held[handle] = left
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
