@@ -1,0 +1,83 @@
+"""Frames on their way into one object: plaintext first, then sealed bytes, then a place in the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from lucidfs.engine.content import FrameKey, Located
+from lucidfs.format.frame import Frames
+from lucidfs.wire.messages import Extent
+
+
+class Batch:
+    """Frames of one file that are sealed together under one fresh generation and stand in one object.
+
+    Sealed once: repeating an upload sends the same bytes. Filled by one worker, read by the loop afterwards; the
+    plaintext may be read by any thread while it is there.
+
+    Args:
+        origin: node whose key seals.
+        generation: fresh number; no frame was sealed under it before.
+        object: fresh number of the object to be.
+        indexes: frame numbers, in the order in which they will stand in the object.
+        plains: their plaintexts, not to be changed any more.
+    """
+
+    __slots__ = ("generation", "indexes", "lengths", "object", "offsets", "origin", "plains", "sealed", "size", "task")
+
+    def __init__(
+        self, origin: int, generation: int, object: int, indexes: Sequence[int], plains: list[bytearray]
+    ) -> None:
+        self.origin = origin
+        self.generation = generation
+        self.object = object
+        self.indexes = indexes
+        self.plains: list[bytearray] | None = plains
+        self.sealed: list[bytes] | None = None  # between sealing and arrival
+        self.lengths: list[int] = []
+        self.offsets: list[int] = []
+        self.size = 0  # sealed bytes
+        self.task: asyncio.Task[None] | None = None  # the upload
+
+    def seal(self, frames: Frames, keep: Callable[[FrameKey, bytearray], None]) -> list[bytes]:
+        """Seal the frames, once; give each plaintext to `keep`, so that it can be read from there. Runs in a worker."""
+        if self.sealed is not None:
+            return self.sealed
+        assert self.plains is not None
+        sealed = []
+        for index, plain in zip(self.indexes, self.plains, strict=True):
+            sealed.append(frames.seal(plain, self.origin, index, self.generation))
+            keep((self.origin, index, self.generation), plain)
+        self.lengths = [len(body) for body in sealed]
+        offset = 0
+        for length in self.lengths:
+            self.offsets.append(offset)
+            offset += length
+        self.size = offset
+        self.sealed = sealed
+        return sealed
+
+    def arrived(self) -> None:
+        """The bytes are in the store (or in a commit): memory is given back."""
+        self.plains = self.sealed = None
+
+    def key(self, position: int) -> FrameKey:
+        return self.origin, self.indexes[position], self.generation
+
+    def located(self, position: int, frame: int) -> Located:
+        """Where the frame stands in the store; only after its upload."""
+        return Located(self.key(position), frame, self.object, self.offsets[position], self.lengths[position])
+
+    def extent(self, first: int, position: int, count: int) -> Extent:
+        """The extent by which `count` frames from `position` on fill a file from frame `first` on; only when sealed."""
+        return Extent(
+            first=first,
+            count=count,
+            origin=self.origin,
+            origin_first=self.indexes[position],
+            generation=self.generation,
+            object=self.object,
+            offset=self.offsets[position],
+            lengths=self.lengths[position : position + count],
+        )

@@ -1,0 +1,100 @@
+"""Moving bodies: a grant on the loop, then everything else in one go in a worker thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from lucidfs.engine.grants import Grants
+from lucidfs.engine.workers import Runner
+from lucidfs.errors import Code, Fault
+from lucidfs.objects.base import ObjectName, ObjectStore
+from lucidfs.types import FilespaceId, ObjectId
+
+T = TypeVar("T")
+
+
+class Bodies:
+    """The object store as the engine uses it.
+
+    Args:
+        store: already composed with its retries.
+        filespace: whose objects.
+        workers: run the transfers.
+        grants: None when the store needs none.
+    """
+
+    def __init__(self, store: ObjectStore, filespace: int, workers: Runner, grants: Grants | None = None) -> None:
+        self._store = store
+        self._filespace = FilespaceId(filespace)
+        self._workers = workers
+        self._grants = grants
+
+    async def put(self, object: int, make: Callable[[], list[bytes]]) -> None:
+        """Store what `make` returns (called in the worker, again if the transfer is repeated).
+
+        Raises:
+            Fault: UNAVAILABLE when the store cannot take it, EXISTS when the number is taken by other bytes.
+        """
+        name = self._name(object)
+
+        def work() -> None:
+            body = make()
+            with _store_faults():
+                self._store.put(name, body)
+
+        await self._granted(object, True, work)
+        if self._grants is not None:
+            self._grants.drop(object, put=True)
+
+    async def get(self, object: int, offset: int, length: int, then: Callable[[bytes], T]) -> T:
+        """Fetch bytes [offset, offset + length) and return `then(bytes)`, all in one worker.
+
+        Raises:
+            Fault: NOT_FOUND when the object is gone, CORRUPT when it is shorter than that, UNAVAILABLE.
+        """
+        name = self._name(object)
+
+        def work() -> T:
+            with _store_faults():
+                body = self._store.get(name, offset, length)
+            return then(body)
+
+        return await self._granted(object, False, work)
+
+    async def run(self, fn: Callable[[], T]) -> T:
+        """Work in a worker that needs no store."""
+        return await self._workers.run(fn)
+
+    async def _granted(self, object: int, put: bool, work: Callable[[], T]) -> T:
+        """Run a transfer with a grant; once more with a fresh one when the store says that it has ended."""
+        if self._grants is None:
+            return await self._workers.run(work)
+        await self._grants.need([object], put=put)
+        try:
+            return await self._workers.run(work)
+        except Fault as fault:
+            if fault.code is not Code.DENIED:
+                raise
+        self._grants.drop(object, put=put)
+        await self._grants.need([object], put=put)
+        return await self._workers.run(work)
+
+    def _name(self, object: int) -> ObjectName:
+        return ObjectName(self._filespace, ObjectId(object))
+
+
+@contextmanager
+def _store_faults() -> Iterator[None]:
+    """The store's builtin exceptions as faults."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise Fault(Code.NOT_FOUND, "an object is missing in the store") from None
+    except FileExistsError:
+        raise Fault(Code.EXISTS, "an object's number is taken in the store") from None
+    except EOFError:
+        raise Fault(Code.CORRUPT, "an object in the store is shorter than it was") from None
+    except OSError as error:
+        raise Fault(Code.UNAVAILABLE, f"the object store does not answer: {error}") from error

@@ -1,0 +1,1 @@
+"""Bounded caches: plaintext frames in memory, sealed frames on disk."""
