@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import urllib3
 
-from lucidfs.errors import Code, Fault
+from lucidfs.errors import MEANINGS, Code, Fault
 from lucidfs.limits import CALL_DEADLINE_S, CONNECT_TIMEOUT_S
 from lucidfs.wire import management
 from lucidfs.wire.management import API_PREFIX, ROUTES, Record, Route
@@ -50,6 +50,20 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def check_hub(url: str, *, allow_plaintext: bool = False) -> None:
+    """Ask a hub whether it is there, once. Raises Fault UNAVAILABLE (no hub), INVALID, DENIED (the address)."""
+    base = check_url(url, allow_plaintext=allow_plaintext)
+    with urllib3.PoolManager(timeout=CONNECT_TIMEOUT_S, retries=False) as pool:
+        try:
+            status = pool.request("GET", f"{base}/healthz", redirect=False).status
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Fault(Code.UNAVAILABLE, f"no hub answers at {base} ({_reason(error)})") from None
+    if status == MEANINGS[Code.SHUTTING_DOWN].http_status:
+        raise Fault(Code.SHUTTING_DOWN, f"the hub at {base} is shutting down")
+    if status != 200:
+        raise Fault(Code.UNAVAILABLE, f"what answers at {base} is not a hub (status {status})")
 
 
 class ManagementClient:

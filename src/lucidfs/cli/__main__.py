@@ -1,0 +1,6 @@
+"""`python -m lucidfs.cli` is `lucid`."""
+
+from lucidfs.cli.main import main
+
+if __name__ == "__main__":
+    main()
