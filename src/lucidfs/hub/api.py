@@ -39,6 +39,10 @@ class Office(Protocol):
         """End an account's sessions in a filespace (0: all of them) at once, with their locks."""
         ...
 
+    def check_open(self) -> None:
+        """Raises Fault(SHUTTING_DOWN) unless the hub takes new work."""
+        ...
+
     def check_logins(self, address: str) -> None:
         """Raises Fault(TOO_MANY) when too many logins failed from this address."""
         ...
@@ -79,6 +83,7 @@ class Api:
 
     async def answer(self, request: m.Record, bearer: str, address: str) -> m.Record:
         """The reply to one request. Raises Fault for every refusal."""
+        self._hub.check_open()
         if isinstance(request, m.BeginLogin):
             self._hub.check_logins(address)
             return m.LoginChallenge(nonce=self._bearers.challenge(request), versions=[request.version])
