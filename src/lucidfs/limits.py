@@ -70,6 +70,10 @@ BUFFER_BYTES = 128 * KIB  # default buffer of an open file (two frames)
 # Hub
 GROUP_MAX = 512  # changes in one transaction
 QUEUE_MAX = 8192  # changes that wait; then TOO_MANY
+REPLIES_UNACKED_MAX = 65_536  # stored replies per session: a change that waits an hour in line holds back `acked`
+OUTBOX_BYTES_MAX = 64 * MIB  # answers that a client does not read; then its connection is closed
+GATEWAY_BYTES_MAX = 256 * MIB  # bodies in memory on their way into the store; further uploads wait
+STORE_THREADS = 8  # of the gateway; they wait for disks
 DATABASE_CACHE_BYTES = 64 * MIB  # pages in memory per connection: the upper levels of a tree of 100 million nodes
 DATABASE_CHECKPOINT_PAGES = 4096  # 16 MiB of log before it is copied back, which pauses changes for some ms
 REAP_EVERY_S = 60.0  # between two rounds of the reaper

@@ -1,0 +1,83 @@
+"""A hub as a process: opens its data folder, listens, and ends in order when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from lucidfs.clock import SystemClock
+from lucidfs.errors import Code, Fault
+from lucidfs.hub.bootstrap import DATABASE_FILE, OBJECTS_FOLDER, is_bootstrapped
+from lucidfs.hub.database.sqlite import SqliteDatabase
+from lucidfs.hub.hub import Hub
+from lucidfs.hub.settings import HubSettings
+from lucidfs.hub.web import application
+from lucidfs.objects.local import LocalStore
+
+
+async def serve(
+    data: Path, host: str, port: int, *, on_ready: Callable[[str], None], settings: HubSettings | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; then refuse new work, finish what runs, tell the clients, and return.
+
+    Args:
+        data: a folder that `bootstrap` made.
+        host: address to listen on.
+        port: 0 picks a free one.
+        on_ready: called with the URL once the hub serves.
+        settings: see `HubSettings`.
+
+    Raises:
+        Fault: NOT_FOUND when the folder has no hub; UNAVAILABLE when another process serves it.
+        OSError: the address cannot be listened on.
+    """
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    try:
+        async with running(data, host, port, settings=settings) as (_, url):
+            on_ready(url)
+            await told.wait()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    data: Path, host: str, port: int, *, settings: HubSettings | None = None
+) -> AsyncIterator[tuple[Hub, str]]:
+    """A hub and its URL while the context lasts; arguments and errors as for `serve`."""
+    if not is_bootstrapped(data):
+        raise Fault(Code.NOT_FOUND, f"{data} has no hub: `lucid hub start` makes one")
+    database = SqliteDatabase(data / DATABASE_FILE)
+    try:
+        store = LocalStore(data / OBJECTS_FOLDER)
+        hub = Hub(database, store, clock=SystemClock(), random=os.urandom, settings=settings)
+        runner = web.AppRunner(application(hub), access_log=None, shutdown_timeout=hub.settings.shutdown_s)
+        await hub.start()
+        try:
+            await runner.setup()
+            site = web.TCPSite(runner, host, port)
+            await site.start()
+            yield hub, _url(host, runner)
+        finally:
+            await hub.stop()
+            await runner.cleanup()
+            store.close()
+    finally:
+        database.close()
+
+
+def _url(host: str, runner: web.AppRunner) -> str:
+    """The address as a client on this machine may use it."""
+    port = runner.addresses[0][1]
+    shown = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"

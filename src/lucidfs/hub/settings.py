@@ -1,0 +1,30 @@
+"""What an operator, a test or a simulation may set; everything else is in `lucidfs.limits`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lucidfs.limits import FAILED_LOGINS_MAX, HANDSHAKE_S, HEARTBEAT_S, SESSION_LIMIT_S, SHUTDOWN_S
+
+
+@dataclass(frozen=True)
+class HubSettings:
+    """How one hub runs.
+
+    Args:
+        public_url: the address that signed URLs start with; empty: the one by which the client reached the hub.
+        session_limit_s: silence after which a session is expired.
+        heartbeat_s: how often idle clients are told to speak.
+        handshake_s: time to finish the handshake.
+        shutdown_s: how long running work may take when the hub stops.
+        failed_logins_max: per address and minute.
+        inline_commit: commit on the loop, for simulation; else in a thread, so that reads go on during the fsync.
+    """
+
+    public_url: str = ""
+    session_limit_s: float = SESSION_LIMIT_S
+    heartbeat_s: float = HEARTBEAT_S
+    handshake_s: float = HANDSHAKE_S
+    shutdown_s: float = SHUTDOWN_S
+    failed_logins_max: int = FAILED_LOGINS_MAX
+    inline_commit: bool = False
