@@ -17,9 +17,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from lucidlink import Filesystem
+    from tests.world import Client, World
 
 SETTLE_S = 5.0  # how long threads and processes may take to end after the last test
 
@@ -108,3 +113,33 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if found:
         print("\nleft behind by the tests:\n  " + "\n  ".join(found))
+
+
+# --- a hub for those who need one -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A hub with real sockets in a thread of this process, and a filespace; shared by the tests of a module."""
+    from lucidfs.testing.hubs import new_hub
+
+    from tests.world import World
+
+    hub, token = new_hub(tmp_path_factory.mktemp("hub"))
+    try:
+        yield World(hub, token)
+    finally:
+        hub.stop()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[Client]:
+    """One client of the module's world."""
+    with world.client() as found:
+        yield found
+
+
+@pytest.fixture
+def fs(client: Client) -> Filesystem:
+    """The files that this client sees."""
+    return client.fs
