@@ -208,7 +208,7 @@ class Database(Protocol):
     """A durable store of rows with one writer."""
 
     def read(self) -> AbstractContextManager[Tx]:
-        """A snapshot of committed state."""
+        """A snapshot of committed state, as it is at the first primitive that is used."""
         ...
 
     def begin(self) -> Tx:
@@ -223,4 +223,6 @@ class Database(Protocol):
         """Undo the write transaction. Does nothing when there is none."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Roll back what is not committed and give everything back. Repeat: no-op."""
+        ...

@@ -55,6 +55,7 @@ class SqliteDatabase:
         self._write_tx = SqliteTx(self._writer)
         self._readers: list[_Reader] = []  # idle ones; append and pop are atomic
         self._all_readers: list[_Reader] = []
+        self._closed = False
 
     def read(self) -> _Reader:
         try:
@@ -90,6 +91,9 @@ class SqliteDatabase:
             self._writer.execute("ROLLBACK")
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self.rollback()
         for reader in self._all_readers:
             reader.close()
@@ -100,7 +104,7 @@ class SqliteDatabase:
 
 
 class _Reader:
-    """A reading connection, as a context manager: a snapshot from `with` to its end."""
+    """A reading connection, as a context manager: a snapshot from its first use to the end of `with`."""
 
     def __init__(self, connection: apsw.Connection, idle: list[_Reader]) -> None:
         self._connection = connection

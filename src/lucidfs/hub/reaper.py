@@ -1,0 +1,138 @@
+"""What nobody needs any more goes away: dead objects after their grace period, replies of sessions long ended.
+
+An object goes in three steps, each safe to be the last before a crash: its row is *condemned* in a transaction, so
+that no commit can use it again; its bytes are deleted from the store; its row is deleted. A condemned row that a
+crash left behind is found again by the next round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
+
+from lucidfs.clock import Clock
+from lucidfs.hub.database.base import CONDEMNED, ObjectRow, Tx
+from lucidfs.limits import DEAD_OBJECT_GRACE_S, REAP_BATCH, REAP_EVERY_S, REPLIES_KEPT_S
+from lucidfs.objects.base import ObjectName, ObjectStore
+from lucidfs.types import FilespaceId, ObjectId
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_SECOND_NS = 10**9
+
+
+class Writer(Protocol):
+    """Runs a change in a transaction; the hub is one."""
+
+    async def change(self, apply: Callable[[Tx], T]) -> T: ...
+
+
+class Reaped(NamedTuple):
+    """What one round did."""
+
+    objects: int = 0
+    bytes: int = 0
+    failed: int = 0  # objects that the store did not delete; the next round tries again
+    sessions: int = 0
+
+
+class Reaper:
+    """Rounds of deletion, one transaction of at most REAP_BATCH items after the other.
+
+    Args:
+        writer: runs changes.
+        store: where objects are.
+        clock: tells the time that rows are compared with.
+        executor: for the store's deletions; None: on the loop (simulation).
+        observe: told what each round did.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        store: ObjectStore,
+        *,
+        clock: Clock,
+        executor: Executor | None,
+        observe: Callable[[Reaped], None] = lambda reaped: None,
+    ) -> None:
+        self._writer = writer
+        self._store = store
+        self._clock = clock
+        self._executor = executor
+        self._observe = observe
+
+    async def run(self) -> None:
+        """A round every REAP_EVERY_S, until cancelled. A round that fails is logged, and the next one comes."""
+        while True:
+            await asyncio.sleep(REAP_EVERY_S)
+            try:
+                self._observe(await self.round())
+            except Exception:
+                log.exception("a round of the reaper failed")
+
+    async def round(self) -> Reaped:
+        """Delete everything that is due now."""
+        now_ns = self._clock.now_ns()
+        dead_before_ns = now_ns - int(DEAD_OBJECT_GRACE_S * _SECOND_NS)
+        ended_before_ns = now_ns - int(REPLIES_KEPT_S * _SECOND_NS)
+        objects = size = failed = 0
+        more = True
+        while more:
+            due = await self._writer.change(partial(condemn, dead_before_ns))
+            deleted = await self._delete(due)
+            await self._writer.change(partial(_bury, deleted))
+            objects += len(deleted)
+            size += sum(row.size for row in deleted)
+            failed += len(due) - len(deleted)
+            more = len(due) == REAP_BATCH and len(deleted) == len(due)
+        sessions = count = await self._writer.change(partial(_forget, ended_before_ns))
+        while count == REAP_BATCH:
+            count = await self._writer.change(partial(_forget, ended_before_ns))
+            sessions += count
+        return Reaped(objects, size, failed, sessions)
+
+    async def _delete(self, rows: list[ObjectRow]) -> list[ObjectRow]:
+        """Delete from the store; the rows whose bytes are gone."""
+        stored = [row for row in rows if not row.held]
+        if self._executor is None:
+            gone = _delete_stored(self._store, stored)
+        else:
+            loop = asyncio.get_running_loop()
+            gone = await loop.run_in_executor(self._executor, _delete_stored, self._store, stored)
+        return gone + [row for row in rows if row.held]
+
+
+def condemn(dead_before_ns: int, tx: Tx) -> list[ObjectRow]:
+    """Mark objects that died before as never to be used again; up to REAP_BATCH of them, marked ones included."""
+    rows = tx.dead_objects(dead_before_ns, REAP_BATCH)
+    for row in rows:
+        if row.live != CONDEMNED:
+            tx.update_object(row.id, CONDEMNED, row.dead_since_ns)
+    return rows
+
+
+def _bury(rows: list[ObjectRow], tx: Tx) -> None:
+    for row in rows:
+        tx.delete_object(row.id)
+
+
+def _forget(ended_before_ns: int, tx: Tx) -> int:
+    return tx.delete_sessions(ended_before_ns, REAP_BATCH)
+
+
+def _delete_stored(store: ObjectStore, rows: list[ObjectRow]) -> list[ObjectRow]:
+    gone: list[ObjectRow] = []
+    for row in rows:
+        try:
+            store.delete(ObjectName(FilespaceId(row.filespace), ObjectId(row.id)))
+        except OSError as error:
+            log.warning("object %016x was not deleted: %s", row.id, error)
+            continue
+        gone.append(row)
+    return gone

@@ -1,0 +1,422 @@
+"""What every `Database` must do. Inherit `DatabaseSuite`, give it a database, and run it with pytest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from lucidfs.errors import Code, Fault
+from lucidfs.hub.database.base import (
+    CONDEMNED,
+    AccountRow,
+    Counts,
+    Database,
+    FilespaceRow,
+    GrantRow,
+    LockRow,
+    NodeRow,
+    ObjectRow,
+    SessionRow,
+    SmallContent,
+    Tx,
+    WorkspaceRow,
+)
+from lucidfs.namespace.tree import root_of
+from lucidfs.types import Kind
+from lucidfs.wire.messages import Extent
+
+FILESPACE, ROOT = 2**63 - 1, 10  # the highest id that there is
+EVERYTHING = 2**62
+
+
+def folder(node: int, parent: int = ROOT, token: bytes = b"t" * 16) -> NodeRow:
+    return NodeRow(node, FILESPACE, parent, token, int(Kind.FOLDER), b"sealed", mtime_ns=1, ctime_ns=1)
+
+
+def file(node: int, parent: int = ROOT, token: bytes = b"t" * 16) -> NodeRow:
+    return folder(node, parent, token)._replace(kind=int(Kind.FILE))
+
+
+def account(identity: int, name: str, key_id: str) -> AccountRow:
+    return AccountRow(identity, 1, name, key_id, b"l" * 32, b"s" * 32, False, 5)
+
+
+def lock(identity: int, session: int, since_ns: int = 1) -> LockRow:
+    return LockRow(identity, FILESPACE, session, 11, 3, 2, 0, 0, "ann", since_ns)
+
+
+def extent(first: int, count: int, object: int = 50, generation: int = 1) -> Extent:
+    return Extent(first, count, 11, first, generation, object, first * 100, [100] * count)
+
+
+class DatabaseSuite:
+    """Conformance of one database. A subclass gives the fixture `database`: empty, closed by the fixture."""
+
+    @pytest.fixture
+    def database(self) -> Iterator[Database]:
+        raise NotImplementedError("a subclass gives the database")
+
+    def reopened(self, database: Database) -> Database:
+        """The same database after `close` and a new start."""
+        raise NotImplementedError("a subclass reopens")
+
+    @pytest.fixture
+    def tx(self, database: Database) -> Iterator[Tx]:
+        """A write transaction with a workspace, a filespace and its root."""
+        tx = database.begin()
+        found(tx)
+        yield tx
+        database.rollback()
+
+    # --- transactions
+
+    def test_uncommitted_changes_are_seen_by_their_transaction_only(self, database: Database, tx: Tx) -> None:
+        tx.insert_node(folder(11))
+        assert tx.node(11) == folder(11)
+        with database.read() as reading:
+            assert reading.node(11) is None
+
+    def test_a_commit_is_seen_by_the_next_read(self, database: Database, tx: Tx) -> None:
+        tx.insert_node(folder(11))
+        database.commit()
+        with database.read() as reading:
+            assert reading.node(11) == folder(11)
+
+    def test_a_snapshot_stays_as_it_was(self, database: Database, tx: Tx) -> None:
+        database.commit()
+        with database.read() as before:
+            assert before.node(11) is None
+            database.begin().insert_node(folder(11))
+            database.commit()
+            assert before.node(11) is None
+            with database.read() as after:
+                assert after.node(11) is not None
+
+    def test_a_rollback_undoes_everything(self, database: Database, tx: Tx) -> None:
+        database.commit()
+        writing = database.begin()
+        writing.insert_node(folder(11))
+        writing.touch_folder(ROOT, 9)
+        writing.count(FILESPACE, Counts(folders=1))
+        database.rollback()
+        again = database.begin()
+        assert again.node(11) is None
+        assert again.counts(FILESPACE) == Counts()
+        database.commit()
+        with database.read() as reading:
+            root = reading.node(ROOT)
+            assert root is not None and root.version == 0
+            assert reading.counts(FILESPACE) == Counts()
+
+    def test_rollback_without_a_transaction_does_nothing(self, database: Database) -> None:
+        database.rollback()
+
+    def test_commit_in_another_thread_while_reading(self, database: Database, tx: Tx) -> None:
+        with database.read() as reading:
+            assert reading.node(ROOT) is None
+            thread = threading.Thread(target=database.commit)
+            thread.start()
+            assert reading.node(ROOT) is None
+            thread.join()
+        with database.read() as reading:
+            assert reading.node(ROOT) is not None
+
+    def test_reads_from_other_threads(self, database: Database, tx: Tx) -> None:
+        database.commit()
+        seen: list[bool] = []
+
+        def look() -> None:
+            with database.read() as reading:
+                seen.append(reading.node(ROOT) is not None)
+
+        threads = [threading.Thread(target=look) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == [True] * 4
+
+    def test_everything_committed_survives_a_restart(self, database: Database, tx: Tx) -> None:
+        tx.insert_node(file(11), SmallContent([extent(0, 1, object=0)], b"x" * 100))
+        tx.touch_folder(ROOT, 7)
+        tx.count(FILESPACE, Counts(files=1))
+        database.commit()
+        with self.reopened(database).read() as reading:
+            assert reading.node(11) == file(11)
+            assert reading.small(11) == SmallContent([extent(0, 1, object=0)], b"x" * 100)
+            assert reading.counts(FILESPACE) == Counts(files=1)
+
+    # --- nodes
+
+    def test_a_node_comes_back_as_it_was(self, tx: Tx) -> None:
+        row = NodeRow(2**63 - 1, FILESPACE, ROOT, b"\0" * 16, 3, b"n", 2**62, 2, 3, 4, 5, b"m" * 16, b"t", 6, 7, 0)
+        tx.insert_node(row)
+        assert tx.node(row.id) == row
+        assert tx.child(ROOT, row.token) == row
+        assert tx.small(row.id) is None
+
+    def test_roots_of_two_filespaces_stand_side_by_side(self, tx: Tx) -> None:
+        tx.insert_node(root_of(78, 99, 5))
+        assert tx.node(99) == root_of(78, 99, 5)
+
+    def test_children_come_in_pages_by_token(self, tx: Tx) -> None:
+        for number in (3, 1, 2):
+            tx.insert_node(folder(10 + number, token=bytes([number]) * 16))
+        tx.insert_node(folder(20, parent=11))
+        assert [row.id for row in tx.children(ROOT, b"", 2)] == [11, 12]
+        assert [row.id for row in tx.children(ROOT, bytes([2]) * 16, 2)] == [13]
+        assert tx.children(ROOT, bytes([3]) * 16, 2) == []
+
+    def test_a_moved_node_is_found_at_its_new_place_only(self, tx: Tx) -> None:
+        tx.insert_node(folder(11))
+        tx.insert_node(file(12, token=b"u" * 16))
+        moved = file(12, parent=11, token=b"v" * 16)._replace(sealed_name=b"new")
+        tx.move_node(moved)
+        assert tx.child(ROOT, b"u" * 16) is None
+        assert tx.child(11, b"v" * 16) == moved == tx.node(12)
+
+    def test_a_deleted_node_is_gone(self, tx: Tx) -> None:
+        tx.insert_node(file(11), SmallContent([], b"x"))
+        tx.delete_node(file(11))
+        assert tx.node(11) is None and tx.child(ROOT, b"t" * 16) is None and tx.small(11) is None
+
+    def test_publishing_replaces_the_content(self, tx: Tx) -> None:
+        tx.insert_node(file(11), SmallContent([], b"x"))
+        row = file(11)._replace(size=5, mtime_ns=6, revision=2, generation=3, mac=b"m" * 16, map_bytes=4, small_bytes=1)
+        tx.publish_node(row, SmallContent([extent(0, 1, object=0)], b"y"))
+        assert tx.node(11) == row
+        assert tx.small(11) == SmallContent([extent(0, 1, object=0)], b"y")
+        tx.publish_node(row, None)
+        assert tx.small(11) is None
+
+    def test_touches_are_seen_at_once_by_every_primitive(self, database: Database, tx: Tx) -> None:
+        tx.insert_node(folder(11))
+        tx.touch_folder(11, 8)
+        tx.touch_folder(11, 9)
+        touched = folder(11)._replace(version=2, mtime_ns=9)
+        assert tx.node(11) == touched == tx.child(ROOT, b"t" * 16)
+        assert tx.children(ROOT, b"", 9) == [touched]
+        database.commit()
+        with database.read() as reading:
+            assert reading.node(11) == touched
+
+    def test_a_touched_folder_can_move_and_go(self, database: Database, tx: Tx) -> None:
+        for node in (11, 12):
+            tx.insert_node(folder(node, token=bytes([node]) * 16))
+            tx.touch_folder(node, 9)
+        row = tx.node(11)
+        assert row is not None
+        tx.move_node(row._replace(parent=12, token=b"v" * 16))
+        tx.touch_folder(11, 10)
+        tx.delete_node(folder(12))
+        database.commit()
+        with database.read() as reading:
+            assert reading.node(12) is None
+            assert reading.child(12, b"v" * 16) == folder(11, 12, b"v" * 16)._replace(version=2, mtime_ns=10)
+
+    # --- extents
+
+    def test_extents_that_overlap_a_range(self, tx: Tx) -> None:
+        rows = [extent(0, 4), extent(4, 1), extent(10, 5)]
+        tx.replace_extents(11, [], rows)
+        tx.replace_extents(12, [], [extent(0, 100)])
+        assert tx.extents(11, 0, EVERYTHING) == rows
+        assert tx.extents(11, 0, EVERYTHING, 2) == rows[:2]
+        assert tx.extents(11, 3, 4) == rows[:1]
+        assert tx.extents(11, 3, 5) == rows[:2]
+        assert tx.extents(11, 5, 10) == []
+        assert tx.extents(11, 14, 15) == rows[2:]
+        assert tx.extents(11, 15, EVERYTHING) == []
+        assert tx.extents(13, 0, EVERYTHING) == []
+
+    def test_extents_are_replaced(self, tx: Tx) -> None:
+        tx.replace_extents(11, [], [extent(0, 4), extent(4, 4)])
+        tx.replace_extents(11, [extent(0, 4)], [extent(0, 2), extent(2, 2, generation=2)])
+        assert tx.extents(11, 0, EVERYTHING) == [extent(0, 2), extent(2, 2, generation=2), extent(4, 4)]
+
+    def test_extents_hold_the_highest_numbers(self, tx: Tx) -> None:
+        top = 2**63 - 1
+        row = Extent(2**46 - 1, 1, top, 2**46, top, top, 2**62, [65_568])
+        tx.replace_extents(11, [], [row])
+        assert tx.extents(11, 0, EVERYTHING) == [row]
+
+    # --- objects and counters
+
+    def test_objects(self, tx: Tx) -> None:
+        stored = ObjectRow(50, FILESPACE, 3, 3, 0)
+        tx.insert_object(stored, b"")
+        tx.insert_object(ObjectRow(51, FILESPACE, 3, 0, 9, True), b"abc")
+        assert tx.object(50) == stored and tx.object_data(50) is None
+        assert tx.object(51) == ObjectRow(51, FILESPACE, 3, 0, 9, True) and tx.object_data(51) == b"abc"
+        assert tx.object(52) is None and tx.object_data(52) is None
+        tx.update_object(50, 1, 0)
+        assert tx.object(50) == ObjectRow(50, FILESPACE, 3, 1, 0)
+        tx.delete_object(51)
+        assert tx.object(51) is None
+
+    def test_dead_objects_oldest_first(self, tx: Tx) -> None:
+        for number, dead_since_ns in ((50, 30), (51, 10), (52, 0), (53, 20), (54, 40)):
+            tx.insert_object(ObjectRow(number, FILESPACE, 1, 0 if dead_since_ns else 1, dead_since_ns), b"")
+        tx.update_object(51, CONDEMNED, 10)
+        assert [row.id for row in tx.dead_objects(40, 10)] == [51, 53, 50]
+        assert [row.id for row in tx.dead_objects(40, 2)] == [51, 53]
+
+    def test_counters_move_and_never_overflow(self, database: Database, tx: Tx) -> None:
+        for _ in range(5):
+            tx.count(FILESPACE, Counts(1, 2, 3, 4, 2**62, 6, 7, 8))
+        expected = Counts(5, 10, 15, 20, 5 * 2**62, 30, 35, 40)
+        assert tx.counts(FILESPACE) == expected
+        database.commit()
+        with database.read() as reading:
+            assert reading.counts(FILESPACE) == expected
+            assert reading.counts(78) == Counts()
+
+    # --- sessions, replies, locks
+
+    def test_sessions_live_and_end(self, tx: Tx) -> None:
+        rows = [SessionRow(number, 2, FILESPACE, 5) for number in (21, 22)]
+        for row in rows:
+            tx.insert_session(row)
+        assert tx.live_sessions() == rows and tx.session(21) == rows[0] and tx.session(23) is None
+        tx.end_session(21, 9)
+        tx.end_session(21, 12)
+        tx.end_session(23, 9)
+        assert tx.live_sessions() == rows[1:]
+        assert tx.session(21) == rows[0]._replace(ended_ns=9)
+        with pytest.raises(Fault) as refused:
+            tx.insert_session(rows[1])
+        assert refused.value.code == Code.EXISTS
+
+    def test_old_sessions_go_with_their_replies(self, tx: Tx) -> None:
+        for number in (21, 22, 23, 24):
+            tx.insert_session(SessionRow(number, 2, FILESPACE, 5))
+            tx.put_reply(number, 1, b"r")
+        for number in (21, 22, 23):
+            tx.end_session(number, number)
+        assert tx.delete_sessions(23, 1) == 1
+        assert tx.delete_sessions(23, 9) == 1
+        assert tx.delete_sessions(23, 9) == 0
+        assert [tx.reply(number, 1) for number in (21, 22, 23, 24)] == [None, None, b"r", b"r"]
+
+    def test_replies_are_kept_until_forgotten(self, tx: Tx) -> None:
+        for seq in (1, 2, 3):
+            tx.put_reply(21, seq, bytes([seq]))
+        tx.put_reply(22, 1, b"other")
+        assert tx.reply(21, 2) == b"\2" and tx.reply(21, 4) is None
+        assert tx.replies(21) == [(1, b"\1"), (2, b"\2"), (3, b"\3")]
+        tx.forget_replies(21, 2)
+        assert tx.replies(21) == [(3, b"\3")]
+        assert tx.replies(22) == [(1, b"other")]
+
+    def test_locks_in_the_order_of_their_grants(self, tx: Tx) -> None:
+        rows = [lock(31, 21, since_ns=2), lock(30, 22, since_ns=3), lock(2**63 - 1, 21, since_ns=4)]
+        for row in reversed(rows):
+            tx.insert_lock(row)
+        assert tx.locks() == rows
+        tx.delete_lock(30)
+        tx.delete_lock(29)
+        assert tx.locks() == [rows[0], rows[2]]
+
+    def test_the_locks_of_a_session_end_with_it(self, tx: Tx) -> None:
+        tx.insert_lock(lock(30, 21))
+        tx.insert_lock(lock(31, 22))
+        tx.end_session(21, 5)
+        assert tx.locks() == [lock(31, 22)]
+
+    # --- accounts, filespaces, grants, settings
+
+    def test_workspaces(self, tx: Tx) -> None:
+        assert tx.workspace(1) == WorkspaceRow(1, "demo", 5)
+        tx.insert_workspace(WorkspaceRow(2, "a", 6))
+        assert [row.name for row in tx.workspaces()] == ["a", "demo"]
+        with pytest.raises(Fault, match="EXISTS"):
+            tx.insert_workspace(WorkspaceRow(3, "demo", 6))
+
+    def test_accounts_are_found_by_id_key_and_name(self, tx: Tx) -> None:
+        ann, bob = account(2, "ann", "a" * 16), account(3, "bob", "b" * 16)
+        tx.insert_account(bob)
+        tx.insert_account(ann)
+        assert tx.account(2) == tx.account_by_key("a" * 16) == tx.account_by_name(1, "ann") == ann
+        assert tx.account(9) is tx.account_by_key("c" * 16) is tx.account_by_name(2, "ann") is None
+        assert tx.accounts(1) == [ann, bob] and tx.accounts(2) == []
+
+    @pytest.mark.parametrize(
+        "twin", [account(2, "cat", "c" * 16), account(4, "ann", "c" * 16), account(4, "cat", "a" * 16)]
+    )
+    def test_account_ids_names_and_keys_are_unique(self, tx: Tx, twin: AccountRow) -> None:
+        tx.insert_account(account(2, "ann", "a" * 16))
+        with pytest.raises(Fault, match="EXISTS"):
+            tx.insert_account(twin)
+        assert len(tx.accounts(1)) == 1
+
+    def test_an_account_is_updated(self, tx: Tx) -> None:
+        tx.insert_account(account(2, "ann", "a" * 16))
+        tx.insert_account(account(3, "bob", "b" * 16))
+        row = AccountRow(2, 1, "anna", "c" * 16, b"L" * 32, b"S" * 32, True, 5, 9)
+        tx.update_account(row)
+        assert tx.account(2) == row and tx.account_by_key("a" * 16) is None
+        with pytest.raises(Fault, match="EXISTS"):
+            tx.update_account(row._replace(name="bob"))
+        assert tx.account(2) == row
+
+    def test_filespaces(self, tx: Tx) -> None:
+        other = FilespaceRow(78, 1, "archive", 99, 6)
+        tx.insert_filespace(other)
+        assert tx.filespace(78) == tx.filespace_by_name(1, "archive") == other
+        assert [row.name for row in tx.filespaces(1)] == ["archive", "data"]
+        for twin in (other, other._replace(id=79)):
+            with pytest.raises(Fault, match="EXISTS"):
+                tx.insert_filespace(twin)
+        tx.rename_filespace(78, "old")
+        assert tx.filespace_by_name(1, "archive") is None and tx.filespace_by_name(1, "old") is not None
+        with pytest.raises(Fault, match="EXISTS"):
+            tx.rename_filespace(78, "data")
+
+    def test_a_deleted_filespace_leaves_only_dead_objects(self, tx: Tx) -> None:
+        tx.insert_account(account(2, "ann", "a" * 16))
+        tx.put_grant(GrantRow(FILESPACE, 2, 3, b"k"))
+        tx.insert_filespace(FilespaceRow(78, 1, "archive", 99, 6))
+        tx.insert_node(root_of(78, 99, 5))
+        tx.insert_node(folder(11))
+        tx.insert_node(file(12, parent=11))
+        tx.replace_extents(12, [], [extent(0, 1)])
+        tx.replace_extents(99, [], [extent(0, 1)])
+        tx.insert_object(ObjectRow(50, FILESPACE, 100, 100, 0), b"")
+        tx.insert_object(ObjectRow(51, FILESPACE, 100, 0, 3), b"")
+        tx.insert_object(ObjectRow(52, 78, 100, 100, 0), b"")
+        tx.insert_lock(lock(30, 21))
+        tx.delete_filespace(FILESPACE, 7)
+        assert tx.filespace(FILESPACE) is None and tx.node(ROOT) is tx.node(11) is tx.node(12) is None
+        assert tx.extents(12, 0, EVERYTHING) == [] and tx.grants_of_account(2) == [] and tx.locks() == []
+        assert tx.object(50) == ObjectRow(50, FILESPACE, 100, 0, 7)
+        assert tx.object(51) == ObjectRow(51, FILESPACE, 100, 0, 3)
+        assert tx.object(52) == ObjectRow(52, 78, 100, 100, 0)
+        assert tx.node(99) is not None and tx.extents(99, 0, EVERYTHING) != []
+
+    def test_grants(self, tx: Tx) -> None:
+        tx.insert_account(account(2, "ann", "a" * 16))
+        tx.insert_account(account(3, "bob", "b" * 16))
+        rows = [GrantRow(FILESPACE, 2, 1, b"k2"), GrantRow(FILESPACE, 3, 3, b"k3")]
+        for row in rows:
+            tx.put_grant(row)
+        assert tx.grants_of_filespace(FILESPACE) == rows and tx.grants_of_account(3) == rows[1:]
+        tx.put_grant(rows[0]._replace(role=2, sealed_key=b"new"))
+        assert tx.grant(FILESPACE, 2) == GrantRow(FILESPACE, 2, 2, b"new")
+        tx.delete_grant(FILESPACE, 2)
+        tx.delete_grant(FILESPACE, 9)
+        assert tx.grant(FILESPACE, 2) is None and tx.grants_of_filespace(FILESPACE) == rows[1:]
+
+    def test_settings(self, tx: Tx) -> None:
+        assert tx.setting("key") is None
+        tx.put_setting("key", b"1")
+        tx.put_setting("key", b"2")
+        assert tx.setting("key") == b"2"
+
+
+def found(tx: Tx) -> None:
+    """Make workspace 1 with the filespace and root that the suite's rows stand in."""
+    tx.insert_workspace(WorkspaceRow(1, "demo", 5))
+    tx.insert_filespace(FilespaceRow(FILESPACE, 1, "data", ROOT, 5))
+    tx.insert_node(root_of(FILESPACE, ROOT, 1))
