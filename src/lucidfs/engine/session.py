@@ -11,7 +11,6 @@ which is the only one that may touch a session.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -178,9 +177,12 @@ class Session:
 
     async def close(self) -> None:
         """End the session and tell the hub so, if it answers. Calls that wait fail. Repeat: no-op."""
-        if self._link is not None and self._end is None and not self._link.draining:
-            with contextlib.suppress(Fault):
-                await self.call(Bye(), deadline_s=_BYE_S)
+        link = self._link
+        if link is not None and self._end is None and not link.draining:
+            bye = asyncio.ensure_future(self.call(Bye(), deadline_s=_BYE_S))
+            await asyncio.wait({bye, link.lost}, return_when=asyncio.FIRST_COMPLETED)
+            bye.cancel()
+            await asyncio.gather(bye, return_exceptions=True)  # whatever became of it: we are going
         self._finish(Fault(Code.UNAVAILABLE, "the session is closed"))
         keeper, self._keeper = self._keeper, None
         if keeper is not None and keeper is not asyncio.current_task():
@@ -257,11 +259,11 @@ class Session:
                 call.sends = 0  # known not to be applied
         elif fault.code is Code.UNAUTHENTICATED:
             self._finish(fault)
-        elif fault.code is Code.SESSION_EXPIRED or failure.id == 0:  # id 0: about the connection, or a heartbeat
+        elif fault.code is Code.SESSION_EXPIRED or (fault.code is Code.BAD_MESSAGE and call is None):
             link.misunderstood = fault.code is Code.BAD_MESSAGE
             link.close(f"refused by the hub: {fault.message}")
         elif call is None:
-            return  # nobody waits for it any more
+            return  # a heartbeat, or nobody waits for it any more
         elif fault.code is Code.TOO_MANY:
             asyncio.get_running_loop().call_later(pause_s(call.sends, self._random), self._send_again, call)
         else:
