@@ -87,14 +87,14 @@ class SqliteDatabase:
         if self._writing is not None:
             self._writing.forget()
             self._writing = None
-        if self._writer.in_transaction:  # SQLite itself rolls back after some errors
+        if not self._closed and self._writer.in_transaction:  # SQLite itself rolls back after some errors
             self._writer.execute("ROLLBACK")
 
     def close(self) -> None:
         if self._closed:
             return
-        self._closed = True
         self.rollback()
+        self._closed = True
         for reader in self._all_readers:
             reader.close()
         self._all_readers.clear()
