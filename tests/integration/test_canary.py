@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lucidfs.testing.hubs import ProcessHub, new_hub
+from lucidfs.testing.hubs import ProcessHub, new_data, new_hub
 from lucidfs.types import Role
 from tests.world import World, data_files
 
@@ -61,29 +61,28 @@ def search(folder: Path, secrets: list[str]) -> list[str]:
 
 def test_nothing_planted_is_found_in_the_hub(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    hub, token = new_hub(tmp_path / "data")
+    hub, token = new_hub(tmp_path)
     try:
         world = World(hub, token)
         plant(world)
         secret = token.rpartition(":")[2]
-        found = search(tmp_path / "data", [secret])  # while it runs: also what stands in the write-ahead log
+        found = search(tmp_path, [secret])  # while it runs: also what stands in the write-ahead log
     finally:
         hub.stop()
-    found += search(tmp_path / "data", [secret])
+    found += search(tmp_path, [secret])
     assert not found
-    assert data_files(tmp_path / "data")
+    assert data_files(tmp_path)
     for text in (WORD, secret):
         assert text not in caplog.text
 
 
 def test_nothing_planted_is_found_in_what_a_hub_process_leaves(tmp_path: Path) -> None:
-    hub = ProcessHub(tmp_path / "data")
+    data, token = new_data(tmp_path)
+    hub = ProcessHub(data)
     try:
-        plant(World(hub, hub.token))
+        plant(World(hub, token))
         hub.kill()
-        secret = hub.token.rpartition(":")[2]
-        kept = [path for path in search(tmp_path, [secret]) if not path.endswith("token")]
-        assert not kept
+        assert not search(data, [token.rpartition(":")[2]])
     finally:
         hub.stop()
 

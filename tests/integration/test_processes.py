@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lucidfs.testing.hubs import ProcessHub
+from lucidfs.testing.hubs import ProcessHub, new_data
 from lucidlink import Filesystem
 from tests.worker import Worker
 from tests.world import World
@@ -19,9 +19,10 @@ MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    hub = ProcessHub(tmp_path_factory.mktemp("hub"))
+    data, token = new_data(tmp_path_factory.mktemp("hub"))
+    hub = ProcessHub(data)
     try:
-        yield World(hub, hub.token)
+        yield World(hub, token)
     finally:
         hub.stop()
 
@@ -260,9 +261,10 @@ class Load:
 
 @pytest.mark.logs("lucidfs")
 def test_a_killed_hub_keeps_what_it_acknowledged(tmp_path: Path) -> None:
-    hub = ProcessHub(tmp_path / "hub")
+    data, token = new_data(tmp_path)
+    hub = ProcessHub(data)
     try:
-        world = World(hub, hub.token)
+        world = World(hub, token)
         clients = [world.client() for _ in range(3)]
         clients[0].fs.create_dir("/load")
         locked = clients[0].fs.open("/locked", "wb", lock_type="exclusive")
@@ -274,7 +276,6 @@ def test_a_killed_hub_keeps_what_it_acknowledged(tmp_path: Path) -> None:
         try:
             for _ in range(3):
                 load.wait_for(len(load.made) + 30)
-                hub.kill()
                 hub.restart()
             load.wait_for(len(load.made) + 30)
         finally:
@@ -298,13 +299,14 @@ def test_a_killed_hub_keeps_what_it_acknowledged(tmp_path: Path) -> None:
 
 
 def test_a_hub_that_is_told_to_stop_finishes_and_comes_back(tmp_path: Path) -> None:
-    hub = ProcessHub(tmp_path / "hub")
+    data, token = new_data(tmp_path)
+    hub = ProcessHub(data)
     try:
-        world = World(hub, hub.token)
+        world = World(hub, token)
         with world.client() as client:
             client.fs.write_file("/before", b"before")
-            hub.stop()
-            hub.restart()
+            assert hub.stop() == 0
+            hub.start()
             assert client.fs.read_file("/before") == b"before"
             client.fs.write_file("/after", b"after")
             assert client.fs.list_dir("/") == ["after", "before"]
