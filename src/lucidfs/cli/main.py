@@ -1,0 +1,58 @@
+"""`lucid`: every command in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from lucidfs.cli import account, cat, cp, du, filespace, hub, ls, mkdir, mv, quickstart, rm, stat, tree
+from lucidfs.cli.exits import EXIT_CODES
+
+HELP = """A filespace behaves like one local disk that all its clients share, and nobody but those clients can read it.
+
+Files are at lucidlink://WORKSPACE/FILESPACE/PATH. The hub is LUCIDLINK_HUB or --hub, the account is LUCIDLINK_TOKEN
+or --token. Every command takes --json.
+"""
+
+START = """\b
+Start here:
+  lucid quickstart                     # a hub, a filespace and a tour, all in a temporary folder
+  lucid quickstart --serve             # the same, and it stays for you to try
+  lucid hub start                      # a hub of your own
+  lucid COMMAND --help                 # examples of each command"""
+
+app = typer.Typer(
+    help=HELP,
+    epilog=f"{START}\n\n{EXIT_CODES}",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _add(name: str, command: Callable[..., None], examples: str) -> None:
+    settings: dict[str, Any] = {"epilog": f"{examples}\n\n{EXIT_CODES}", "no_args_is_help": name != "quickstart"}
+    app.command(name, **settings)(command)
+
+
+_add("quickstart", quickstart.quickstart, quickstart.EXAMPLES)
+app.add_typer(hub.app, name="hub")
+app.add_typer(filespace.app, name="filespace")
+app.add_typer(account.app, name="account")
+_add("ls", ls.ls, ls.EXAMPLES)
+_add("tree", tree.tree, tree.EXAMPLES)
+_add("stat", stat.stat, stat.EXAMPLES)
+_add("cat", cat.cat, cat.EXAMPLES)
+_add("cp", cp.cp, cp.EXAMPLES)
+_add("mv", mv.mv, mv.EXAMPLES)
+_add("rm", rm.rm, rm.EXAMPLES)
+_add("mkdir", mkdir.mkdir, mkdir.EXAMPLES)
+_add("du", du.du, du.EXAMPLES)
+
+
+def main() -> None:
+    """Entry point of the `lucid` command."""
+    app(prog_name="lucid")
