@@ -27,6 +27,7 @@ class Draft(NamedTuple):
     objects: list[NewObject]
     whole: bool  # `told` is everything
     base: int  # revision that it was made over, 0: any
+    replaces: bool  # whatever the file held does not matter
 
 
 class _Carried(NamedTuple):
@@ -110,6 +111,7 @@ async def _put_together(view: View, new: list[Extent], tail: Batch | None, batch
         objects=objects,
         whole=whole,
         base=0 if changes.whole else base.revision,
+        replaces=changes.whole,
     )
 
 

@@ -263,5 +263,3 @@ def sealed_extents(sealed: dict[int, SealedFrame]) -> list[Extent]:
 def _extent(run: list[int], sealed: dict[int, SealedFrame]) -> Extent:
     batch, position, _ = sealed[run[0]]
     return batch.extent(run[0], position, len(run))
-
-

@@ -1,0 +1,336 @@
+"""Files of one linked filespace: opened, read and written whole, copied without moving a byte.
+
+The life of a write: program → `Handle.write_nowait` → overlay → batches of whole frames → sealed and stored by workers
+(`Uploads`) → at flush the tail is sealed, and one commit publishes all (`Publisher`).
+The life of a read: program → `Handle.read_cached` → memory, else `Handle.read` → `FrameSource` → disk, store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+from weakref import WeakSet
+
+from lucidfs.clock import Clock
+from lucidfs.crypto.keys import FilespaceKeys
+from lucidfs.engine.bodies import Bodies
+from lucidfs.engine.cache.disk import DiskCache
+from lucidfs.engine.cache.memory import MemoryCache
+from lucidfs.engine.content import ContentMap
+from lucidfs.engine.draft import Draft
+from lucidfs.engine.grants import Grants
+from lucidfs.engine.handle import Handle
+from lucidfs.engine.locks import Locks
+from lucidfs.engine.maps import current_content, whole_content
+from lucidfs.engine.node import Node
+from lucidfs.engine.overlay import Overlay
+from lucidfs.engine.publish import Publisher, Target, check_file
+from lucidfs.engine.reader import FrameSource
+from lucidfs.engine.session import Session
+from lucidfs.engine.settings import EngineSettings
+from lucidfs.engine.tree import Tree
+from lucidfs.engine.view import View
+from lucidfs.engine.walk import Walk
+from lucidfs.engine.workers import Runner
+from lucidfs.engine.writer import Uploads
+from lucidfs.errors import Code, Fault
+from lucidfs.format.content import content_mac
+from lucidfs.format.frame import Frames
+from lucidfs.ids import Ids
+from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX
+from lucidfs.objects.base import ObjectStore
+from lucidfs.types import Access, LockMode
+from lucidfs.wire.messages import NewContent, Reserve, Wait
+
+_RACES_MAX = 64  # an open that loses this often meets something else than races
+
+
+class Pending(NamedTuple):
+    """What was closed or flushed, or is being so, and is not durable yet."""
+
+    files: int
+    bytes: int
+
+
+class Files:
+    """Everything that has content. Made and used on the loop's thread; handles have methods for other threads.
+
+    Args:
+        session, tree, locks: of the filespace.
+        keys: of the filespace.
+        ids: of this client.
+        store: where objects are, composed with its retries; closed by whoever made it.
+        settings: sizes and the cache folder.
+        clock, random: from outside.
+        workers: run transfers, ciphers and compressors; closed by whoever made them.
+        grants: give the store its URLs; None when it needs none.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        tree: Tree,
+        locks: Locks,
+        keys: FilespaceKeys,
+        ids: Ids,
+        store: ObjectStore,
+        settings: EngineSettings,
+        clock: Clock,
+        random: Callable[[int], bytes],
+        workers: Runner,
+        grants: Grants | None = None,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.publisher = Publisher(session, tree, locks, keys, ids, random)
+        self._session = session
+        self._tree = tree
+        self._locks = locks
+        self._keys = keys
+        self._ids = ids
+        self._disk = _disk_cache(settings, random)
+        memory = MemoryCache(settings.memory_cache_bytes)
+        frames = Frames(keys, settings.algorithm)
+        bodies = Bodies(store, session.filespace, workers, grants)
+        self._source = FrameSource(frames, bodies, memory, self._disk)
+        self._uploads = Uploads(frames, bodies, memory, ids, self.loop, settings.upload_bytes)
+        self._flushing: set[asyncio.Task[Any]] = set()
+        self._handles: WeakSet[Handle] = WeakSet()  # one that the program dropped publishes nothing
+
+    # --- opening --------------------------------------------------------------------------------------------------
+
+    async def open(
+        self,
+        path: str,
+        *,
+        read: bool = True,
+        write: bool = False,
+        create: bool = False,
+        exclusive: bool = False,
+        truncate: bool = False,
+        append: bool = False,
+        lock: LockMode | None = None,
+        lock_timeout_s: float | None = None,
+    ) -> Handle:
+        """Open a file. Nothing that is written is seen by others before the handle is flushed or closed.
+
+        Args:
+            path: from the linked root.
+            read, write: what the handle is for.
+            create: a missing file is made, when the handle is published.
+            exclusive: with `create`: the file must be missing; its name is held until it is made.
+            truncate: the content is replaced whole; the old one stays until the handle is published.
+            append: everything is written at the end, wherever that is when it is published.
+            lock: held until close; a missing file is then made at once, empty.
+            lock_timeout_s: how long to wait for locks of other clients, here and when publishing.
+
+        Raises:
+            Fault: NOT_FOUND, EXISTS, IS_A_FOLDER, NOT_A_FOLDER, LOCKED, DENIED, CORRUPT, UNAVAILABLE, …
+        """
+        wait_ms = _wait_ms(lock_timeout_s)
+        number = self._ids.take()
+        access = Access.NONE if lock is not None else Access.WRITE if write else Access.READ
+        for _ in range(_RACES_MAX):
+            walk = await self._tree.walk(
+                path, follow=not exclusive, content=not truncate and lock is None, access=access, wait_ms=wait_ms
+            )
+            try:
+                target, content = await self._found_or_new(path, walk, number, wait_ms, create, exclusive, lock)
+            except Fault as fault:
+                if fault.code is not Code.STALE:
+                    raise
+                continue
+            new = target.node is None or truncate
+            overlay = Overlay(content.size, whole=truncate, append=append)
+            view = View(self._source, self._uploads, path, content, overlay)
+            handle = Handle(self, target, view, new=write and new, writable=write)
+            self._handles.add(handle)
+            return handle
+        raise Fault(Code.STALE, f"{path} changes faster than it can be opened")
+
+    async def _found_or_new(
+        self, path: str, walk: Walk, number: int, wait_ms: int, create: bool, exclusive: bool, lock: LockMode | None
+    ) -> tuple[Target, ContentMap]:
+        """The target of an open and its content. Raises Fault(STALE) when another walk may end otherwise."""
+        node = walk.node
+        if exclusive and node is not None:
+            raise Fault(Code.EXISTS, "it exists already")
+        if node is None:
+            if not create:
+                walk.found()
+            folder = walk.place()
+            if lock is None:
+                return await self._new(path, walk, folder, number, wait_ms, exclusive)
+            node = await self._make_empty(folder, walk.name, exclusive)
+        check_file(node)
+        target = Target(path, node, walk.parent, walk.name, number=node.id, handle=number, wait_ms=wait_ms)
+        if lock is not None:
+            return target, await self._locked(target, node, lock)
+        if walk.content is None:
+            return target, ContentMap(node.id, node.revision, 0)
+        return target, await whole_content(self._session, self._keys, node.id, walk.content, path)
+
+    async def _new(
+        self, path: str, walk: Walk, folder: Node, number: int, wait_ms: int, exclusive: bool
+    ) -> tuple[Target, ContentMap]:
+        """A file to be made when it is published."""
+        if exclusive:
+            await self._session.call(Reserve(folder.id, self._keys.name_token(walk.name)))
+        target = Target(
+            path,
+            None,
+            folder,
+            walk.name,
+            number=self._ids.take(),
+            handle=number,
+            wait_ms=wait_ms,
+            exclusive=exclusive,
+        )
+        return target, ContentMap(target.number, 0, 0)
+
+    async def _make_empty(self, folder: Node, name: str, exclusive: bool) -> Node:
+        """Make an empty file now. Raises Fault(STALE) when somebody else did and that is as good."""
+        for _ in range(_RACES_MAX):
+            number, generation = self._ids.take(), self._ids.take()
+            content = NewContent(0, generation, content_mac(self._keys, number, 0, generation, []))
+            try:
+                return await self._tree.create_file(folder, name, content, node=number, wait=Wait())
+            except Fault as fault:
+                if fault.code is Code.EXISTS and not exclusive:
+                    raise Fault(Code.STALE, "somebody else made it first") from None
+                if fault.code is not Code.ID_TAKEN:
+                    raise
+            self._ids.renew()
+        raise Fault(Code.ID_TAKEN, "the hub says that every fresh number is taken")
+
+    async def _locked(self, target: Target, node: Node, mode: LockMode) -> ContentMap:
+        """Take the lock of an open; the content is read after it was granted, because it may have changed before."""
+        await self._locks.acquire(node.id, target.handle, mode, timeout_s=target.wait_ms / 1000)
+        try:
+            target.node, content = await current_content(self._session, self._tree, self._keys, node.id, target.path)
+        except BaseException as error:
+            await self._locks.release_all(target.handle)
+            if isinstance(error, Fault) and error.code is Code.NOT_FOUND:
+                raise Fault(Code.STALE, "the file was deleted while its lock was waited for") from None
+            raise
+        return content
+
+    async def create(self, path: str) -> Handle:
+        """Make an empty file at once and open it for reading and writing. Raises Fault: EXISTS, NOT_FOUND, …"""
+        walk = await self._tree.walk(path, follow=False)
+        if walk.node is not None:
+            raise Fault(Code.EXISTS, "it exists already")
+        await self._make_empty(walk.place(), walk.name, exclusive=True)
+        return await self.open(path, write=True)
+
+    # --- whole files ----------------------------------------------------------------------------------------------
+
+    async def read_file(self, path: str) -> bytes:
+        """The whole content of a file, of one revision. Raises Fault as `open` and `Handle.read` do."""
+        handle = await self.open(path)
+        try:
+            buffer = bytearray(handle.size)
+            await handle.read(0, memoryview(buffer))
+            return bytes(buffer)
+        finally:
+            await handle.close()
+
+    async def write_file(self, path: str, data: bytes | bytearray | memoryview) -> None:
+        """Make or replace a file; durable when this returns. Raises Fault as `open` and `Handle.flush` do."""
+        handle = await self.open(path, read=False, write=True, create=True, truncate=True)
+        try:
+            await handle.write(0, data)
+        except BaseException:
+            await handle.abort()
+            raise
+        await handle.close()
+
+    async def truncate(self, path: str, size: int) -> None:
+        """Shorten a file, or extend it with zeros that take no space. Raises Fault as `open` and `Handle.flush` do."""
+        handle = await self.open(path, write=True)
+        try:
+            await handle.truncate(size)
+        except BaseException:
+            await handle.abort()
+            raise
+        await handle.close()
+
+    async def copy(self, source: str, target: str) -> Node:
+        """Make `target` have the content of `source`: both share the sealed frames, no byte moves.
+
+        Raises:
+            Fault: NOT_FOUND, IS_A_FOLDER, LOCKED, CORRUPT, TOO_LARGE (more extents than one commit takes).
+        """
+        for _ in range(_RACES_MAX):
+            handle = await self.open(source)
+            content = handle.content
+            await handle.close()
+            walk = await self._tree.walk(target, access=Access.WRITE, wait_ms=_wait_ms(None))
+            if walk.node is not None:
+                check_file(walk.node)
+                if walk.node.id == content.node:
+                    return walk.node
+            folder = walk.parent if walk.node is not None else walk.place()
+            number = self._ids.take() if walk.node is None else walk.node.id
+            place = Target(target, walk.node, folder, walk.name, number=number, handle=0, wait_ms=_wait_ms(None))
+            try:
+                await self.publisher.send(place, _copy_of(content))
+            except Fault as fault:
+                if fault.code is not Code.STALE:
+                    raise
+                continue
+            assert place.node is not None
+            return place.node
+        raise Fault(Code.STALE, f"{source} changes faster than it can be copied")
+
+    # --- all of them ----------------------------------------------------------------------------------------------
+
+    def pending(self) -> Pending:
+        """What is not durable yet. Any thread; a moment's picture."""
+        return Pending(len(self._flushing), self._uploads.bytes_under_way if self._flushing else 0)
+
+    async def sync(self) -> None:
+        """Return when every flush and close that began before has ended; each tells its own caller if it failed."""
+        if self._flushing:
+            await asyncio.wait(set(self._flushing))
+
+    async def close(self) -> None:
+        """End all handles without publishing, and forget the caches in memory."""
+        for handle in list(self._handles):
+            await handle.abort()
+        self._source.memory.clear()
+        if self._disk is not None:
+            self._disk.close()
+
+    # --- for handles ----------------------------------------------------------------------------------------------
+
+    def track(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a flush so that `pending` and `sync` know of it."""
+        task = self.loop.create_task(work)
+        self._flushing.add(task)
+        task.add_done_callback(self._flushing.discard)
+        return task
+
+    async def forget(self, handle: Handle, target: Target) -> None:
+        """A handle ended: give back its locks and its reserved name."""
+        self._handles.discard(handle)
+        try:
+            await self._locks.release_all(handle.id)
+        finally:
+            await self.publisher.reserve_ends(target)
+
+
+def _copy_of(content: ContentMap) -> Draft:
+    extents = content.extents
+    return Draft(content.size, extents, extents, [], [], content.small, [], whole=True, base=0, replaces=True)
+
+
+def _disk_cache(settings: EngineSettings, random: Callable[[int], bytes]) -> DiskCache | None:
+    if settings.cache_folder is None or settings.disk_cache_bytes <= 0:
+        return None
+    return DiskCache(settings.cache_folder, settings.disk_cache_bytes, random)
+
+
+def _wait_ms(timeout_s: float | None) -> int:
+    wait_s = LOCK_TIMEOUT_S if timeout_s is None else min(max(timeout_s, 0.0), LOCK_WAIT_S_MAX)
+    return int(wait_s * 1000)
