@@ -122,7 +122,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A hub with real sockets in a thread of this process, and a filespace; shared by the tests of a module."""
     from lucidfs.testing.hubs import new_hub
-
     from tests.world import World
 
     hub, token = new_hub(tmp_path_factory.mktemp("hub"))

@@ -21,11 +21,9 @@ def test_the_example_runs(world: World, monkeypatch: pytest.MonkeyPatch, capsys:
     assert "data.bin: 10000000 bytes" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "command", ["pip install -e '.[all]' && lucid quickstart", "pip install -e '.[test]' && pytest"]
-)
-def test_the_two_commands(command: str) -> None:
-    assert f"\n    {command}\n" in README
+def test_the_two_commands() -> None:
+    assert "\n    pip install -e '.[all]' && lucid quickstart\n" in README
+    assert "\n    pip install -e '.[test]' && pytest\n" in README
 
 
 def test_links_lead_somewhere() -> None:
