@@ -148,6 +148,18 @@ class Files:
             return handle
         raise Fault(Code.STALE, f"{path} changes faster than it can be opened")
 
+    def reopen(self, handle: Handle) -> Handle:
+        """A handle for reading the very content that a handle of another engine had: a forked child goes on with it.
+
+        Any thread. Nothing is asked of the hub, and nothing of the other engine is used but what never changes.
+        """
+        content, node = handle.content, handle.node
+        target = Target(handle.path, node, None, "", number=content.node, handle=self._ids.take(), wait_ms=0)
+        view = View(self._source, self._uploads, handle.path, content, Overlay(content.size))
+        own = Handle(self, target, view, new=False, writable=False)
+        self._handles.add(own)
+        return own
+
     async def _found_or_new(
         self, path: str, walk: Walk, number: int, wait_ms: int, create: bool, exclusive: bool, lock: LockMode | None
     ) -> tuple[Target, ContentMap]:
