@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lucidfs.errors import Code, Fault
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    Bytes: TypeAlias = bytes | bytearray | memoryview
+Bytes: TypeAlias = bytes | bytearray | memoryview
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cramjam
 
+from lucidfs.crypto.aead import Bytes
 from lucidfs.errors import Code, Fault
-
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    Bytes: TypeAlias = bytes | bytearray | memoryview
 
 
 class Algorithm(IntEnum):

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
+from lucidfs.crypto.aead import Bytes
 from lucidfs.crypto.keys import FilespaceKeys
 from lucidfs.errors import Code, Fault
 from lucidfs.format.compression import ALGORITHMS, Algorithm, expand, shrink
 from lucidfs.limits import FRAME_BYTES, FRAME_OVERHEAD_BYTES
-
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    Bytes: TypeAlias = bytes | bytearray | memoryview
 
 VERSION = 1
 KEY_NUMBER = 1
