@@ -15,16 +15,21 @@ _Bindings = tuple[Any, ...]
 
 
 class Statements:
-    """Runs statements of one connection. Not thread-safe: one thread at a time."""
+    """Runs statements of one connection on one cursor. Not thread-safe: one thread at a time.
+
+    A query of which one row was fetched is still running, and would keep its snapshot beyond a COMMIT. The next
+    statement on the same cursor ends it; so BEGIN and COMMIT must come through here too.
+    """
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self._execute = connection.cursor().execute
-        self._executemany = connection.cursor().executemany
+        cursor = connection.cursor()
+        self._execute = cursor.execute
+        self._executemany = cursor.executemany
 
     def one(self, sql: str, bindings: _Bindings = ()) -> Row | None:
-        """The only row, or None."""
-        row: Row | None = self._execute(sql, bindings).fetchone()
-        return row
+        """The only row, or None. Runs to the end: a statement left half way would hold its snapshot past COMMIT."""
+        rows = self._execute(sql, bindings).fetchall()
+        return rows[0] if rows else None
 
     def all(self, sql: str, bindings: _Bindings = ()) -> list[Row]:
         return self._execute(sql, bindings).fetchall()
