@@ -137,22 +137,23 @@ def _merge(kept: list[Extent], new: Sequence[Extent]) -> list[Extent]:
 def canonical(extents: Iterable[Extent]) -> list[Run]:
     """The logical parts, neighbours that continue each other joined, so that cuts leave no trace."""
     runs: list[Run] = []
+    first = frames = origin = origin_first = generation = 0  # the run so far
     for extent in extents:
-        run = Run(extent.first, extent.count, extent.origin, extent.origin_first, extent.generation)
-        if runs and _continues(runs[-1], run):
-            runs[-1] = runs[-1]._replace(frames=runs[-1].frames + run.frames)
-        else:
-            runs.append(run)
+        if (
+            extent.first == first + frames
+            and extent.generation == generation
+            and extent.origin == origin
+            and extent.origin_first == origin_first + frames
+        ):
+            frames += extent.count
+            continue
+        if frames:
+            runs.append(Run(first, frames, origin, origin_first, generation))
+        first, frames, generation = extent.first, extent.count, extent.generation
+        origin, origin_first = extent.origin, extent.origin_first
+    if frames:
+        runs.append(Run(first, frames, origin, origin_first, generation))
     return runs
-
-
-def _continues(left: Run, right: Run) -> bool:
-    return (
-        left.first + left.frames == right.first
-        and left.origin == right.origin
-        and left.generation == right.generation
-        and left.origin_first + left.frames == right.origin_first
-    )
 
 
 def find(extents: Sequence[Extent], frame: int) -> Extent | None:
