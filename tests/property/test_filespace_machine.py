@@ -51,9 +51,10 @@ def create_by_stream(fs: Filesystem, path: str) -> None:
 class FilespaceMachine(RuleBasedStateMachine):
     """A folder of its own in the filespace, linked as root by two clients; the dict says what they must see."""
 
-    def __init__(self, world: World) -> None:
+    world: World
+
+    def __init__(self) -> None:
         super().__init__()
-        self.world = world
         self.root = f"/machine-{next(NUMBERS)}"
         self.model = ModelFilesystem()
         self.clients: list[Client] = []
@@ -143,9 +144,9 @@ class FilespaceMachine(RuleBasedStateMachine):
     def move(self, who: int, src: str, dst: str) -> None:
         self.both(who, lambda fs: fs.move(src, dst), lambda: self.model.move(src, dst))
 
-    @rule(who=WHO, target=TARGETS, path=PATHS)
-    def create_symlink(self, who: int, target: str, path: str) -> None:
-        self.both(who, lambda fs: fs.create_symlink(target, path), lambda: self.model.create_symlink(target, path))
+    @rule(who=WHO, to=TARGETS, path=PATHS)
+    def create_symlink(self, who: int, to: str, path: str) -> None:
+        self.both(who, lambda fs: fs.create_symlink(to, path), lambda: self.model.create_symlink(to, path))
 
     @rule(who=WHO, path=PATHS)
     def read_symlink(self, who: int, path: str) -> None:
@@ -224,4 +225,5 @@ def tree(fs: Filesystem, parts: tuple[str, ...] = ()) -> dict[tuple[str, ...], A
 
 
 def test_two_clients_see_what_the_dict_says(world: World) -> None:
-    run_state_machine_as_test(lambda: FilespaceMachine(world))  # type: ignore[no-untyped-call]
+    FilespaceMachine.world = world
+    run_state_machine_as_test(FilespaceMachine)
