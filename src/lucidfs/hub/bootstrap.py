@@ -58,8 +58,19 @@ def bootstrap(
 
 
 def is_bootstrapped(data: Path) -> bool:
-    """Whether a hub can be started on this folder."""
-    return (data / DATABASE_FILE).exists()
+    """Whether a hub can be started on this folder. Raises Fault(UNAVAILABLE) when one runs there.
+
+    A database without a workspace, which a crash of `bootstrap` can leave behind, does not count.
+    """
+    path = data / DATABASE_FILE
+    if not path.exists():
+        return False
+    database = SqliteDatabase(path)
+    try:
+        with database.read() as tx:
+            return bool(tx.workspaces())
+    finally:
+        database.close()
 
 
 def _fresh_id(random: Callable[[int], bytes]) -> int:
