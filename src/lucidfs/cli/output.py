@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 import msgspec
@@ -25,7 +26,7 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
-def print_table(rows: list[tuple[str, ...]], right: frozenset[int] = frozenset()) -> None:
+def print_table(rows: Sequence[tuple[str, ...]], right: frozenset[int] = frozenset()) -> None:
     """Columns padded to their widest cell.
 
     Args:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import posixpath
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, Any, Literal, NamedTuple, Protocol
+from contextlib import AbstractContextManager, contextmanager
+from typing import Literal, NamedTuple, Protocol
 
 from lucidfs.cli.exits import missing
 from lucidfs.cli.walk import walk
@@ -47,9 +48,9 @@ class Side(Protocol):
 
     def join(self, path: str, relative: str) -> str: ...
 
-    def read(self, path: str) -> IO[bytes]: ...
+    def read(self, path: str) -> io.RawIOBase: ...
 
-    def write(self, path: str) -> Any:
+    def write(self, path: str) -> AbstractContextManager[io.RawIOBase]:
         """A context manager of a file to write; the whole content appears when it ends well, else nothing does."""
         ...
 
@@ -93,11 +94,11 @@ class LocalSide:
     def join(self, path: str, relative: str) -> str:
         return os.path.join(path, *relative.split("/")) if relative else path
 
-    def read(self, path: str) -> IO[bytes]:
+    def read(self, path: str) -> io.RawIOBase:
         return open(path, "rb", buffering=0)
 
     @contextmanager
-    def write(self, path: str) -> Iterator[IO[bytes]]:
+    def write(self, path: str) -> Iterator[io.RawIOBase]:
         """Under another name in the same folder, then renamed: nobody sees half a file. Devices are written to."""
         real = os.path.realpath(path)
         if self.kind(real) == "other":
@@ -155,11 +156,10 @@ class RemoteSide:
     def join(self, path: str, relative: str) -> str:
         return posixpath.join(path, relative) if relative else path
 
-    def read(self, path: str) -> IO[bytes]:
-        file: IO[bytes] = self._fs.open(path, "rb", buffering=0)
-        return file
+    def read(self, path: str) -> io.RawIOBase:
+        return self._fs.open(path, "rb", buffering=0)
 
-    def write(self, path: str) -> Any:
+    def write(self, path: str) -> AbstractContextManager[io.RawIOBase]:
         return self._fs.open(path, "wb", buffering=0)
 
     def make_folder(self, path: str) -> None:

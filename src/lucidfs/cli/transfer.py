@@ -130,7 +130,9 @@ def _copy(job: Job, stop: threading.Event, advance: Callable[[int], None]) -> No
             while chunk := source.read(CHUNK_BYTES):
                 rest = memoryview(chunk)
                 while rest:
-                    rest = rest[target.write(rest) :]
+                    written = target.write(rest)
+                    assert written, "a blocking file takes at least one byte"
+                    rest = rest[written:]
                 advance(len(chunk))
                 if stop.is_set():
                     raise Stopped

@@ -25,17 +25,23 @@ from lucidfs.wire.messages import PROTOCOL_VERSION
 
 ReplyT = TypeVar("ReplyT", bound=Record)
 
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+
 # Signs (nonce of the client, nonce of the hub) as the account.
 Signer = Callable[[bytes, bytes], bytes]
 
 
 def check_url(url: str, *, allow_plaintext: bool) -> str:
     """The hub's http(s) address without a trailing slash; Fault(INVALID) or Fault(DENIED) when it may not be used."""
-    parts = urlsplit(url)
-    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-    if scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0  # `port` raises for what is no number
+    except ValueError:
+        whole = False
+    if not whole or parts.scheme not in _SCHEMES:
         raise Fault(Code.INVALID, f"not a hub's address: {url!r} (expected http://HOST:PORT or https://HOST)")
-    if scheme == "http" and not allow_plaintext and not is_loopback(parts.hostname):
+    scheme = _SCHEMES[parts.scheme]
+    if scheme == "http" and not allow_plaintext and not is_loopback(parts.hostname or ""):
         raise Fault(
             Code.DENIED, f"{url} is not encrypted and not on this machine: use https:// or allow plaintext by name"
         )
