@@ -94,6 +94,18 @@ class DatabaseSuite:
             with database.read() as after:
                 assert after.node(11) is not None
 
+    def test_every_read_sees_the_commit_before_it(self, database: Database, tx: Tx) -> None:
+        database.commit()
+        for number in range(1, 4):
+            with database.read() as reading:
+                root = reading.node(ROOT)  # found: its query must not hold the snapshot
+                assert root is not None and root.version == number - 1
+            database.begin().touch_folder(ROOT, 9)
+            database.commit()
+            with pytest.raises(KeyError), database.read() as reading:
+                assert reading.node(ROOT) is not None
+                raise KeyError
+
     def test_a_rollback_undoes_everything(self, database: Database, tx: Tx) -> None:
         database.commit()
         writing = database.begin()

@@ -68,7 +68,7 @@ class SqliteDatabase:
     def begin(self) -> Tx:
         assert self._writing is None, "one write transaction at a time"
         with as_os_errors("beginning a transaction"):
-            self._writer.execute("BEGIN IMMEDIATE")
+            self._write_tx.execute("BEGIN IMMEDIATE")
         self._writing = self._write_tx
         return self._write_tx
 
@@ -77,7 +77,7 @@ class SqliteDatabase:
         try:
             with as_os_errors("committing"):
                 self._writing.flush()
-                self._writer.execute("COMMIT")
+                self._writing.execute("COMMIT")
         except BaseException:
             self.rollback()
             raise
@@ -88,7 +88,7 @@ class SqliteDatabase:
             self._writing.forget()
             self._writing = None
         if not self._closed and self._writer.in_transaction:  # SQLite itself rolls back after some errors
-            self._writer.execute("ROLLBACK")
+            self._write_tx.execute("ROLLBACK")
 
     def close(self) -> None:
         if self._closed:
@@ -108,8 +108,8 @@ class _Reader:
 
     def __init__(self, connection: apsw.Connection, idle: list[_Reader]) -> None:
         self._connection = connection
-        self._execute = connection.cursor().execute
         self._tx = SqliteTx(connection)
+        self._execute = self._tx.execute
         self._idle = idle
 
     def __enter__(self) -> Tx:

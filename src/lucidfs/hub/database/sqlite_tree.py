@@ -47,6 +47,7 @@ class SqliteTree:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._run = Statements(connection)
+        self.execute = self._run.do  # for BEGIN and COMMIT: see `Statements`
         self._one = self._run.one
         self._do = self._run.do
         self._touched: dict[int, NodeRow] = {}  # folders as they are, not yet written
