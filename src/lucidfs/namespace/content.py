@@ -151,7 +151,7 @@ def _check(content: NewContent) -> SmallContent | None:
     inside = [extent for extent in content.extents if extent.object == 0]
     if not inside and not content.small:
         return None
-    if len(inside) != len(content.extents) or not content.small:
+    if not inside or len(inside) != len(content.extents) or not content.small:
         raise Fault(Code.INVALID, "all extents of a small content lie inside it, and no others do")
     if any(extent.offset + sum(extent.lengths) > len(content.small) for extent in inside):
         raise Fault(Code.INVALID, "an extent reaches beyond the small content")
