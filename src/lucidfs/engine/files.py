@@ -92,8 +92,8 @@ class Files:
         memory = MemoryCache(settings.memory_cache_bytes)
         frames = Frames(keys, settings.algorithm)
         bodies = Bodies(store, session.filespace, workers, grants)
-        self._source = FrameSource(frames, bodies, memory, self._disk)
-        self._uploads = Uploads(frames, bodies, memory, ids, self.loop, settings.upload_bytes)
+        self.source = FrameSource(frames, bodies, memory, self._disk)
+        self.uploads = Uploads(frames, bodies, memory, ids, self.loop, settings.upload_bytes)
         self._flushing: set[asyncio.Task[Any]] = set()
         self._handles: WeakSet[Handle] = WeakSet()  # one that the program dropped publishes nothing
 
@@ -142,7 +142,7 @@ class Files:
                 continue
             new = target.node is None or truncate
             overlay = Overlay(content.size, whole=truncate, append=append)
-            view = View(self._source, self._uploads, path, content, overlay)
+            view = View(self.source, self.uploads, path, content, overlay)
             handle = Handle(self, target, view, new=write and new, writable=write)
             self._handles.add(handle)
             return handle
@@ -155,7 +155,7 @@ class Files:
         """
         content, node = handle.content, handle.node
         target = Target(handle.path, node, None, "", number=content.node, handle=self._ids.take(), wait_ms=0)
-        view = View(self._source, self._uploads, handle.path, content, Overlay(content.size))
+        view = View(self.source, self.uploads, handle.path, content, Overlay(content.size))
         own = Handle(self, target, view, new=False, writable=False)
         self._handles.add(own)
         return own
@@ -299,7 +299,7 @@ class Files:
 
     def pending(self) -> Pending:
         """What is not durable yet. Any thread; a moment's picture."""
-        return Pending(len(self._flushing), self._uploads.bytes_under_way if self._flushing else 0)
+        return Pending(len(self._flushing), self.uploads.bytes_under_way if self._flushing else 0)
 
     async def sync(self) -> None:
         """Return when every flush and close that began before has ended; each tells its own caller if it failed."""
@@ -310,7 +310,7 @@ class Files:
         """End all handles without publishing, and forget the caches in memory."""
         for handle in list(self._handles):
             await handle.abort()
-        self._source.memory.clear()
+        self.source.memory.clear()
         if self._disk is not None:
             self._disk.close()
 
