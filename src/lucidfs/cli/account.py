@@ -25,11 +25,13 @@ Examples:
   lucid account rotate render-farm                        # a new token; the old one ends at once
   lucid account revoke render-farm                        # the account, for ever"""
 
+EPILOG = f"{EXAMPLES}\n\n{EXIT_CODES}"
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Make service accounts, give and take roles.",
-    epilog=f"{EXAMPLES}\n\n{EXIT_CODES}",
+    epilog=EPILOG,
 )
 
 
@@ -60,7 +62,7 @@ def account_json(view: AccountView) -> dict[str, Any]:
     }
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EPILOG)
 def create(
     name: _Name,
     filespace: Annotated[
@@ -84,7 +86,7 @@ def create(
             _print_token(administration.create_account(name, grants, workspace_admin=workspace_admin), json)
 
 
-@app.command("list", epilog=EXAMPLES)
+@app.command("list", epilog=EPILOG)
 def list_(
     hub: options.HubOption = options.HUB_DEFAULT,
     token: options.TokenOption = "",
@@ -103,7 +105,7 @@ def list_(
         print_table(rows)
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EPILOG)
 def grant(
     name: _Name,
     filespace: _Filespace,
@@ -133,7 +135,7 @@ def grant(
             print_json({"account": made.account_name, "filespace": made.filespace_name, "role": made.role})
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EPILOG)
 def revoke(
     name: _Name,
     filespace: Annotated[
@@ -152,7 +154,7 @@ def revoke(
             print_json({"revoked": name, "filespace": filespace})
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EPILOG)
 def rotate(
     name: _Name,
     hub: options.HubOption = options.HUB_DEFAULT,

@@ -30,10 +30,8 @@ A folder that exists as the target receives the copies inside it, as with `cp`."
 
 
 def cp(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="SOURCE... TARGET", help="Local paths, or lucidlink:// ones.", show_default=False),
-    ],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Local paths, or lucidlink:// ones.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The same: the new place, or a folder to copy into.")],
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with everything in them.")] = False,
     jobs: options.JobsOption = options.JOBS_DEFAULT,
     hub: options.HubOption = options.HUB_DEFAULT,
@@ -46,14 +44,13 @@ def cp(
     With a terminal there is a progress bar. If some files fail, the others are copied, and the exit code is 1.
     """
     with reporting(json):
-        if len(paths) < 2:
-            raise UsageError("give at least a source and a target")
+        paths = [*sources, target]
         if not any(is_remote(path) for path in paths):
             raise UsageError("both are paths of this machine: one must be lucidlink://WORKSPACE/FILESPACE/PATH")
         for path in filter(is_remote, paths):
             parse_in_filespace(path)
         with Remote(hub, token, allow_plaintext) as remote:
-            work = plan(_pairs(remote, paths[:-1], paths[-1], recursive), jobs)
+            work = plan(_pairs(remote, sources, target, recursive), jobs)
             with _progress(work, show=on_terminal() and not json) as advance:
                 failed = run(work, jobs, advance)
         _finish(work, failed, json)

@@ -20,9 +20,9 @@ Examples:
   lucid filespace rename production-data archive-2024
   lucid filespace delete archive-2024 --yes"""
 
-app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Make and end filespaces.", epilog=f"{EXAMPLES}\n\n{EXIT_CODES}"
-)
+EPILOG = f"{EXAMPLES}\n\n{EXIT_CODES}"
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and end filespaces.", epilog=EPILOG)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the filespace.")]
 
@@ -33,7 +33,7 @@ def filespace_json(view: FilespaceView, workspace: str) -> dict[str, Any]:
     return {"id": view.id, "name": view.name, "full_name": full_name, "created": view.created, "role": view.role}
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EPILOG)
 def create(
     name: _Name,
     hub: options.HubOption = options.HUB_DEFAULT,
@@ -50,7 +50,7 @@ def create(
             print(f"filespace {made.name} ({made.id}) in workspace {administration.workspace()}")
 
 
-@app.command("list", epilog=EXAMPLES)
+@app.command("list", epilog=EPILOG)
 def list_(
     hub: options.HubOption = options.HUB_DEFAULT,
     token: options.TokenOption = "",
@@ -67,7 +67,7 @@ def list_(
             print_table(rows + [(view.name, view.id, view.role or "-", view.created) for view in views])
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EPILOG)
 def rename(
     name: _Name,
     new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="Its name from now on.")],
@@ -83,7 +83,7 @@ def rename(
             print_json(filespace_json(renamed, administration.workspace()))
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(epilog=EPILOG)
 def delete(
     name: _Name,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. Needed where nobody can be asked.")] = False,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -31,6 +32,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"lucid {importlib.metadata.version('openlucid')}")
+        raise typer.Exit
+
+
+@app.callback(help=HELP)
+def lucid(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Stands for options before a command; HELP is its text."""
 
 
 def _add(name: str, command: Callable[..., None], examples: str) -> None:
