@@ -23,6 +23,7 @@ from lucidfs.hub.locks import LockTable
 from lucidfs.hub.login import OpenSession
 from lucidfs.hub.metrics import Metrics
 from lucidfs.hub.operations.scene import Caller
+from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.sessions import Session, Sessions
 from lucidfs.hub.settings import HubSettings
 from lucidfs.limits import GRANT_S
@@ -73,6 +74,8 @@ class Hub:
         self.signing_key = b""
         self._connections: set[HubConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._reaper: asyncio.Task[None] | None = None
+        self._deleter = None if self.settings.inline_commit else ThreadPoolExecutor(1, "lucid reaper")
         self._stopping = True  # until `start`
         self._watch()
 
@@ -92,6 +95,8 @@ class Hub:
             await self.change(lambda tx: tx.put_setting(_SIGNING_KEY, self.signing_key))
         self._stopping = False
         self._sweep_later()
+        reaper = Reaper(self, self.store, clock=self.clock, executor=self._deleter, observe=self.metrics.reaped)
+        self._reaper = asyncio.create_task(reaper.run(), name="lucid reaper")
 
     async def stop(self) -> None:
         """Orderly end: refuse new work, finish and answer what runs, tell every session, close connections.
@@ -100,9 +105,7 @@ class Hub:
         """
         if self._stopping:
             return
-        self._stopping = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._end_background()
         for connection in list(self._connections):
             connection.push(Goodbye("the hub is shutting down"))
         away = Fault(Code.SHUTTING_DOWN, "the hub is shutting down")
@@ -118,16 +121,22 @@ class Hub:
             log.warning("running changes did not finish within %g s", self.settings.shutdown_s)
         for connection in list(self._connections):
             connection.close("the hub is shutting down")
-        if self._writer is not None:
-            self._writer.shutdown(wait=True)
+        for threads in (self._writer, self._deleter):
+            if threads is not None:
+                threads.shutdown(wait=True)
 
     def crash(self) -> None:
         """End without any courtesy, as a power cut would: for simulation. The database is the caller's to close."""
+        self._end_background()
+        for connection in list(self._connections):
+            connection.close("crash")
+
+    def _end_background(self) -> None:
         self._stopping = True
         if self._timer is not None:
             self._timer.cancel()
-        for connection in list(self._connections):
-            connection.close("crash")
+        if self._reaper is not None:
+            self._reaper.cancel()
 
     def check_open(self) -> None:
         """Raises Fault(SHUTTING_DOWN) unless the hub takes new work."""

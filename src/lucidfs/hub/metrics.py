@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from lucidfs.errors import Code
+from lucidfs.hub.reaper import Reaped
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -33,6 +34,8 @@ class Metrics:
             "lucid_object_bytes", "Bytes moved by the object gateway", ("method",), registry=self._registry
         )
         self._logins = Counter("lucid_logins", "Logins of sessions, by outcome", ("outcome",), registry=self._registry)
+        self._reaped = Counter("lucid_objects_reaped", "Dead objects deleted", registry=self._registry)
+        self._reaped_bytes = Counter("lucid_reaped_bytes", "Their bytes", registry=self._registry)
         self._expired = Counter("lucid_sessions_expired", "Sessions ended by silence", registry=self._registry)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
@@ -63,6 +66,11 @@ class Metrics:
     def expired(self) -> None:
         """A session ended by silence."""
         self._expired.inc()
+
+    def reaped(self, reaped: Reaped) -> None:
+        """A round of the reaper ended."""
+        self._reaped.inc(reaped.objects)
+        self._reaped_bytes.inc(reaped.bytes)
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""
