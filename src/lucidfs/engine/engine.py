@@ -121,10 +121,18 @@ class Engine:
             if sync:
                 await self.files.sync()
         finally:
-            await self.files.close()
             await self.locks.close()
-            await self.session.close()
+            await self.session.close()  # ends locks and reservations at the hub; with a hub that is away nobody waits
+            await self._end_files()
             await self._bodies.close()
+
+    async def _end_files(self) -> None:
+        while True:
+            try:
+                await self.files.close()
+            except Fault:  # a handle could not tell the hub that it ended; it has ended, and so the next try goes on
+                continue
+            return
 
 
 class _BodyWork:

@@ -108,7 +108,7 @@ class Locks:
         """Give back what a handle holds on a byte range of a file; what lies outside stays locked. Never FENCED."""
         live = any(held.node == node and not held.lost for held in self._held.get(handle, []))
         self._cut(handle, node, *_range(offset, length))
-        if live:
+        if live and self._session.alive:  # a session that ended has released everything
             await self._session.call(messages.Unlock(node, handle, offset, length))
 
     async def release_all(self, handle: int) -> None:

@@ -297,11 +297,11 @@ class Session:
                     self._finish(fault)
                     return
             else:
-                began_s = self._clock.monotonic_s()
+                began_s, heard = self._clock.monotonic_s(), self._heard
                 self._welcomed(link, welcome)
                 await self._watch(link)
-                if self._clock.monotonic_s() - began_s > RETRY_MAX_S:
-                    attempts = 0
+                if self._heard != heard or self._clock.monotonic_s() - began_s > RETRY_MAX_S:
+                    attempts = 0  # it was of use: go on at once
             attempts += 1
             await asyncio.sleep(pause_s(attempts, self._random))
 
