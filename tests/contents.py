@@ -30,7 +30,7 @@ from tests.engines import CLOCK, Prepared, local_hub, prepare
 
 
 class DirectStore:
-    """A hub's objects as its gateway gives them, without the gateway: those that a commit carried are in its database."""
+    """A hub's objects as its gateway gives them: those that a commit carried stand in its database."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

@@ -407,9 +407,10 @@ def test_locked_opens(tmp_path: Path) -> None:
         await handle.close()
         reader = await waiting
         assert await read_all(reader) == b"result", "what was waited for is seen"
+        await refused(mine.files.open("/db", write=True, lock_timeout_s=0.0), Code.LOCKED)
+        await reader.close()
         again = await mine.files.open("/db", write=True)
         again.write_nowait(0, b"R")
-        await reader.close()
         await again.close()
         assert await yours.files.read_file("/db") == b"Result"
 

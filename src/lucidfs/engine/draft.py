@@ -85,6 +85,7 @@ async def _put_together(view: View, new: list[Extent], tail: Batch | None, batch
     fixed = [extent for extent in merged if extent.object and (tail is None or extent.object != tail.object)]
     objects = [NewObject(batch.object, batch.size) for batch in batches]
     small, moved = b"", carried.extents
+    whole = changes.whole or not base.in_objects or not fixed
     if not fixed and len(carried.body) <= SMALL_BYTES_MAX:
         small, moved = carried.body, _at_object(carried.extents, 0)
     elif len(carried.body) <= SMALL_BYTES_MAX and carried.body:
@@ -95,7 +96,6 @@ async def _put_together(view: View, new: list[Extent], tail: Batch | None, batch
         number = await view.uploads.put(carried.body)
         objects.append(NewObject(number, len(carried.body)))
         moved = _at_object(carried.extents, number)
-    whole = changes.whole or not base.in_objects
     final = sorted([*moved, *fixed], key=lambda extent: extent.first)
     fresh = {one.id for one in objects}
     told = final if whole else [extent for extent in final if extent.object in fresh]

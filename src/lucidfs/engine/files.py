@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
@@ -309,7 +310,8 @@ class Files:
     async def close(self) -> None:
         """End all handles without publishing, and forget the caches in memory."""
         for handle in list(self._handles):
-            await handle.abort()
+            with suppress(Fault):  # the hub is away: the end of the session tells it the same
+                await handle.abort()
         self.source.memory.clear()
         if self._disk is not None:
             self._disk.close()
