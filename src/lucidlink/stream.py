@@ -333,9 +333,11 @@ class LucidFileStream(io.RawIOBase):
         return to_builtin(fault, self._name)
 
     def _raise_failure(self) -> None:
-        if self._failure is not None:
-            message = "an earlier write failed, so nothing since the last flush can be published"
-            raise OSError(errno.EIO, message, self._name) from self._failure
+        failure = self._failure
+        if failure is not None:
+            kind, number = (type(failure), failure.errno) if isinstance(failure, OSError) else (OSError, errno.EIO)
+            message = "a write failed, so nothing since the last flush can be published"
+            raise kind(number, f"{message}: {failure}", self._name) from failure
 
     # --- the end -------------------------------------------------------------------------------------------------
 
