@@ -60,10 +60,20 @@ class Bridge:
             RuntimeError: closed, forked, or called on the loop's own thread.
         """
         crossing = _Crossing(self._loop, work)
-        if threading.current_thread() is self._thread or not self._start(crossing.start):
+        if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError(self._reason())
-        result: T = crossing.wait()
+        try:
+            started = self._start(crossing.start)
+            if started:
+                crossing.wait()
+        except BaseException:  # an interrupt, wherever it hit: nothing else is raised in there
+            crossing.abandon()
+            raise
+        if not started:
+            work.close()
+            raise RuntimeError(self._reason())
+        result: T = crossing.result()
         return result
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
@@ -137,25 +147,29 @@ class _Crossing:
         self._task = self._loop.create_task(self._work)
         self._task.add_done_callback(self._finished)
 
-    def wait(self) -> Any:
-        try:
-            self._done.acquire()
-        except BaseException:
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and has cancelled it itself
-                self._loop.call_soon_threadsafe(self._cancel)
-            raise
+    def wait(self) -> None:
+        self._done.acquire()
+
+    def result(self) -> Any:
         assert self._task is not None
         if self._task.cancelled():
             raise RuntimeError("the client was closed while this call waited")
         return self._task.result()
 
+    def abandon(self) -> None:
+        """Nobody waits any more. Any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and has cancelled it itself
+            self._loop.call_soon_threadsafe(self._cancel)
+
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._done.release()
 
     def _cancel(self) -> None:
-        assert self._task is not None  # `start` was queued before
-        self._task.cancel()
-        self._task.add_done_callback(_forget)
+        if self._task is None:  # the interrupt came before the start was queued
+            self._work.close()
+        else:
+            self._task.cancel()
+            self._task.add_done_callback(_forget)
 
 
 def _hand_over(future: Future[T], task: asyncio.Task[T]) -> None:

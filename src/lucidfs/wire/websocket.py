@@ -109,8 +109,10 @@ class _Connection(picows.WSListener):
         return self._peer
 
     def send(self, frame: bytes) -> None:
-        if self._socket is not None:
-            self._socket.send(picows.WSMsgType.BINARY, frame)
+        socket = self._socket
+        # The loss may be known to the transport one turn before it is to us; it logs each write after that.
+        if socket is not None and not socket.underlying_transport.is_closing():
+            socket.send(picows.WSMsgType.BINARY, frame)
 
     def close(self, reason: str = "") -> None:
         socket = self._socket
