@@ -63,7 +63,7 @@ class _End:
     def close(self, reason: str = "") -> None:
         if not self._closed:
             self._closed = True
-            self._loop.call_soon(self.receiver.connection_lost, reason or "closed here")
+            self._loop.call_soon(self._tell, reason or "closed here")  # later: `accept` may close, too
             self._loop.call_soon(self.other.lose, reason or "closed by the other side")
 
     def deliver(self, frame: bytes) -> None:
@@ -73,4 +73,7 @@ class _End:
     def lose(self, reason: str) -> None:
         if not self._closed:
             self._closed = True
-            self.receiver.connection_lost(reason)
+            self._tell(reason)
+
+    def _tell(self, reason: str) -> None:
+        self.receiver.connection_lost(reason)
