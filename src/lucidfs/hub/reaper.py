@@ -15,6 +15,7 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from lucidfs.clock import Clock
+from lucidfs.errors import Fault
 from lucidfs.hub.database.base import CONDEMNED, ObjectRow, Tx
 from lucidfs.limits import DEAD_OBJECT_GRACE_S, REAP_BATCH, REAP_EVERY_S, REPLIES_KEPT_S
 from lucidfs.objects.base import ObjectName, ObjectStore
@@ -131,7 +132,7 @@ def _delete_stored(store: ObjectStore, rows: list[ObjectRow]) -> list[ObjectRow]
     for row in rows:
         try:
             store.delete(ObjectName(FilespaceId(row.filespace), ObjectId(row.id)))
-        except OSError as error:
+        except (OSError, Fault) as error:
             log.warning("object %016x was not deleted: %s", row.id, error)
             continue
         gone.append(row)

@@ -221,6 +221,7 @@ class DatabaseSuite:
         row = tx.node(11)
         assert row is not None
         tx.move_node(row._replace(parent=12, token=b"v" * 16))
+        assert tx.node(11) == row._replace(parent=12, token=b"v" * 16)
         tx.touch_folder(11, 10)
         tx.delete_node(folder(12))
         database.commit()
