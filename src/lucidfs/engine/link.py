@@ -29,6 +29,22 @@ from lucidfs.wire.transport import Connection, Transport
 
 _Body = TypeVar("_Body", bound=Message)
 
+_SILENT_BEATS = 2  # looks without an answer to a heartbeat: leaves a quarter of the session limit to come back
+
+# Refusals of a login that the same login would meet again.
+FINAL = frozenset(
+    {
+        Code.UNAUTHENTICATED,
+        Code.VERSION,
+        Code.DENIED,
+        Code.NOT_FOUND,
+        Code.BAD_MESSAGE,
+        Code.UNKNOWN_MESSAGE,
+        Code.INVALID,
+        Code.UNSUPPORTED,
+    }
+)
+
 
 class Link:
     """Receives for one connection. Frames that come before `start` are kept, so that none falls between.
@@ -41,6 +57,8 @@ class Link:
         self.lost: asyncio.Future[str] = loop.create_future()
         self.draining = False  # the hub said goodbye: answers still come, new requests wait for the next link
         self.misunderstood = False  # one side sent what the other does not know
+        self.heard = 0  # frames since the handshake
+        self._sent = False  # since the last heartbeat was due
         self._connection: Connection | None = None
         self._handler: Callable[[Link, ServerFrame], None] | None = None
         self._early: deque[ServerFrame] = deque()
@@ -56,6 +74,7 @@ class Link:
             self.close("the hub sent what is no message of this protocol")
             return
         if self._handler is not None:
+            self.heard += 1
             self._handler(self, message)
         else:
             self._early.append(message)
@@ -69,6 +88,7 @@ class Link:
 
     def send(self, frame: bytes) -> None:
         if self._connection is not None:
+            self._sent = True
             self._connection.send(frame)
 
     def close(self, reason: str) -> None:
@@ -84,7 +104,28 @@ class Link:
         """From now on hand every frame to `handler`, beginning with those that came since the handshake."""
         self._handler = handler
         while self._early and not self.lost.done():
+            self.heard += 1
             handler(self, self._early.popleft())
+
+    async def watch(self, heartbeat_s: float, beat: Callable[[], None]) -> str:
+        """Return the reason when the link is lost; end it when the hub is silent for too long.
+
+        Args:
+            heartbeat_s: how often to look.
+            beat: called when nothing was sent or heard since the last look, to make both sides heard.
+        """
+        silent_beats = 0
+        while True:
+            heard = self.heard
+            await asyncio.wait({self.lost}, timeout=heartbeat_s)
+            if self.lost.done():
+                return self.lost.result()
+            silent_beats = 0 if self.heard != heard else silent_beats + 1
+            if silent_beats >= _SILENT_BEATS:
+                self.close("the hub is silent")
+            elif silent_beats or not self._sent:
+                beat()
+            self._sent = False
 
     async def open(
         self, transport: Transport, keys: AccountKeys, hello: Hello, random: Callable[[int], bytes]

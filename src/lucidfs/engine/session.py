@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lucidfs import identity
@@ -19,7 +20,7 @@ from lucidfs.clock import Clock
 from lucidfs.crypto.account import AccountKeys
 from lucidfs.engine.backoff import pause_s
 from lucidfs.engine.calls import MISTAKES_MAX, CallTable, Gate, PendingCall, wait_s
-from lucidfs.engine.link import Link, failure_fault
+from lucidfs.engine.link import FINAL, Link, failure_fault
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import CALL_DEADLINE_S, HANDSHAKE_S, HEARTBEAT_S, RETRY_MAX_S, SHUTDOWN_S
 from lucidfs.wire import codec
@@ -44,20 +45,6 @@ OPEN_DEADLINE_S = (
 )
 _BYE_S = 1.0
 _HEARTBEAT_MIN_S = 0.02
-_SILENT_BEATS = 2  # heartbeats without any answer after which a connection counts as dead: half the session limit
-
-_PERMANENT = frozenset(
-    {
-        Code.UNAUTHENTICATED,
-        Code.VERSION,
-        Code.DENIED,
-        Code.NOT_FOUND,
-        Code.BAD_MESSAGE,
-        Code.UNKNOWN_MESSAGE,
-        Code.INVALID,
-        Code.UNSUPPORTED,
-    }
-)
 
 
 class Session:
@@ -102,8 +89,6 @@ class Session:
         self._opened: asyncio.Future[Welcome] | None = None
         self._end: Fault | None = None
         self._trouble = Fault(Code.UNAVAILABLE, "the session is not open")
-        self._heard = 0  # frames of the hub
-        self._sent_since_beat = False
         self._heartbeat_s = HEARTBEAT_S
         self._listeners: list[Callable[[Welcome], None]] = []
 
@@ -209,7 +194,6 @@ class Session:
         request = Request(call.id, call.seq, self._calls.acked, call.body)  # type: ignore[arg-type]
         link.send(codec.encode(request))
         call.sends += 1
-        self._sent_since_beat = True
 
     def _send_again(self, call: PendingCall) -> None:
         if self._calls.get(call.id) is not call or call.abandoned:
@@ -229,7 +213,6 @@ class Session:
     # --- receiving ------------------------------------------------------------------------------------------------
 
     def _received(self, link: Link, frame: ServerFrame) -> None:
-        self._heard += 1
         if link is not self._link:
             return
         if isinstance(frame, Push):
@@ -293,14 +276,15 @@ class Session:
                 welcome = await link.open(self._transport, self._keys, self._hello(), self._random)
             except Fault as fault:
                 self._trouble = fault
-                if fault.code in _PERMANENT or (fault.code is Code.TOO_MANY and not self.epoch):
+                if fault.code in FINAL or (fault.code is Code.TOO_MANY and not self.epoch):
                     self._finish(fault)
                     return
             else:
-                began_s, heard = self._clock.monotonic_s(), self._heard
+                began_s = self._clock.monotonic_s()
                 self._welcomed(link, welcome)
-                await self._watch(link)
-                if self._heard != heard or self._clock.monotonic_s() - began_s > RETRY_MAX_S:
+                reason = await link.watch(self._heartbeat_s, partial(self._beat, link))
+                self._disconnected(reason, link.misunderstood)
+                if link.heard or self._clock.monotonic_s() - began_s > RETRY_MAX_S:
                     attempts = 0  # it was of use: go on at once
             attempts += 1
             await asyncio.sleep(pause_s(attempts, self._random))
@@ -308,23 +292,6 @@ class Session:
     def _kept(self, keeper: asyncio.Task[None]) -> None:
         if not keeper.cancelled() and (error := keeper.exception()) is not None:
             self._finish(Fault(Code.INTERNAL, f"the session failed: {error!r}"))
-
-    async def _watch(self, link: Link) -> None:
-        """Return when the link is lost; end it when the hub is silent for too long."""
-        silent_beats = 0
-        while True:
-            heard = self._heard
-            await asyncio.wait({link.lost}, timeout=self._heartbeat_s)
-            if link.lost.done():
-                break
-            silent_beats = 0 if self._heard != heard else silent_beats + 1
-            if silent_beats > _SILENT_BEATS:
-                link.close("the hub is silent")
-                break
-            if not self._sent_since_beat or silent_beats:
-                self._beat(link)
-            self._sent_since_beat = False
-        self._disconnected(link.lost.result(), link.misunderstood)
 
     def _beat(self, link: Link) -> None:
         """A heartbeat is no call: nobody waits for it, and it must pass when the gate is full. Its id is 0."""
