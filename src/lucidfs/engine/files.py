@@ -27,7 +27,7 @@ from lucidfs.engine.maps import current_content, whole_content
 from lucidfs.engine.node import Node
 from lucidfs.engine.overlay import Overlay
 from lucidfs.engine.publish import Publisher, Target, check_file
-from lucidfs.engine.reader import FrameSource
+from lucidfs.engine.reader import FrameSource, read_whole
 from lucidfs.engine.session import Session
 from lucidfs.engine.settings import EngineSettings
 from lucidfs.engine.tree import Tree
@@ -146,6 +146,7 @@ class Files:
             view = View(self.source, self.uploads, path, content, overlay)
             handle = Handle(self, target, view, new=write and new, writable=write)
             self._handles.add(handle)
+            self.source.share(len(self._handles))
             return handle
         raise Fault(Code.STALE, f"{path} changes faster than it can be opened")
 
@@ -242,9 +243,7 @@ class Files:
         """The whole content of a file, of one revision. Raises Fault as `open` and `Handle.read` do."""
         handle = await self.open(path)
         try:
-            buffer = bytearray(handle.size)
-            await handle.read(0, memoryview(buffer))
-            return bytes(buffer)
+            return await read_whole(self.source, handle.content, path)
         finally:
             await handle.close()
 
@@ -328,6 +327,7 @@ class Files:
     async def forget(self, handle: Handle, target: Target) -> None:
         """A handle ended: give back its locks and its reserved name."""
         self._handles.discard(handle)
+        self.source.share(len(self._handles))
         try:
             await self._locks.release_all(handle.id)
         finally:

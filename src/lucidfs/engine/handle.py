@@ -98,7 +98,7 @@ class Handle:
             count = self._view.read_nowait(offset, view, {})
             if not count:
                 return count
-            ahead = self._ahead.on_read(offset, count)
+            ahead = self._ahead.on_read(offset, count, self._view.source.ahead_bytes)
         if ahead is not None:
             self._files.loop.call_soon_threadsafe(self._prefetch, *ahead)
         return count
@@ -150,7 +150,7 @@ class Handle:
         with self._lock:
             count = self._view.read_nowait(offset, out, held)
             wanted = min(len(out), max(0, self.size - offset))
-            ahead = self._ahead.on_read(offset, wanted) if wanted else None
+            ahead = self._ahead.on_read(offset, wanted, self._view.source.ahead_bytes) if wanted else None
         if count is None and ahead is not None:
             ahead = (offset, ahead[1])  # what is missing now and what comes next are neighbours: one request
         if ahead is not None:

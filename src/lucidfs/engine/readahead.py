@@ -18,8 +18,13 @@ class ReadAhead:
         self._ahead = 0  # everything before this was asked for
         self._trigger = 0  # reading beyond this moves the window on
 
-    def on_read(self, offset: int, length: int) -> tuple[int, int] | None:
-        """Tell of a read of `length` bytes at `offset`; the bytes [start, end) to fetch ahead now, if any."""
+    def on_read(self, offset: int, length: int, bytes_max: int = READ_AHEAD_BYTES_MAX) -> tuple[int, int] | None:
+        """Tell of a read; the bytes [start, end) to fetch ahead now, if any.
+
+        Args:
+            offset, length: of the read, in bytes.
+            bytes_max: never further ahead than this.
+        """
         end = offset + length
         if offset != self._next:
             self._next = end
@@ -29,7 +34,7 @@ class ReadAhead:
         self._next = end
         if end < self._trigger:
             return None
-        self._window = min(max(_FIRST_BYTES, 2 * self._window), READ_AHEAD_BYTES_MAX)
+        self._window = min(max(_FIRST_BYTES, 2 * self._window, 2 * length), bytes_max)
         start = max(self._ahead, end)
         self._ahead = end + self._window
         self._trigger = end + self._window // 2

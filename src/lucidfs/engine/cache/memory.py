@@ -21,7 +21,7 @@ class MemoryCache:
     """
 
     def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
         self._bytes = 0
         self._frames: OrderedDict[FrameKey, bytes | bytearray] = OrderedDict()
         self._lock = threading.Lock()
@@ -42,7 +42,7 @@ class MemoryCache:
     def put(self, key: FrameKey, plain: bytes | bytearray) -> None:
         """Hold a frame; the caller must not change it afterwards."""
         cost = len(plain) + _ENTRY_BYTES
-        if cost > self._bytes_max:
+        if cost > self.bytes_max:
             return
         with self._lock:
             before = self._frames.pop(key, None)
@@ -50,7 +50,7 @@ class MemoryCache:
                 self._bytes -= len(before) + _ENTRY_BYTES
             self._frames[key] = plain
             self._bytes += cost
-            while self._bytes > self._bytes_max:
+            while self._bytes > self.bytes_max:
                 _, oldest = self._frames.popitem(last=False)
                 self._bytes -= len(oldest) + _ENTRY_BYTES
 
