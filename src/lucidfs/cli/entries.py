@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lucidfs.cli.output import iso_time, shown
 from lucidfs.types import id_text
-from lucidlink import DirEntry
+
+if TYPE_CHECKING:
+    from lucidlink import DirEntry
 
 _MARKS = {"dir": "/", "link": "@"}
 

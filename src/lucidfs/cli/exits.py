@@ -17,7 +17,6 @@ import typer
 
 from lucidfs.cli.output import encode, shown
 from lucidfs.errors import Code, Fault
-from lucidlink.exceptions import ConfigurationError, LucidLinkError
 
 
 class Exit(IntEnum):
@@ -54,23 +53,26 @@ _FAULTS = {
     Code.UNAUTHENTICATED: Exit.DENIED,
 }
 
-# The first that fits counts: some of the SDK's classes are builtins too.
-_EXCEPTIONS: list[tuple[type[BaseException], Exit]] = [
-    (UsageError, Exit.USAGE),
-    (ConfigurationError, Exit.USAGE),
-    (FileNotFoundError, Exit.NOT_FOUND),
-    (PermissionError, Exit.DENIED),
-    (ConnectionError, Exit.NO_HUB),
-    (OSError, Exit.FAILED),
-    (LucidLinkError, Exit.FAILED),
-]
-
 
 def exit_code(error: BaseException) -> Exit | None:
     """What an error is to the shell; None: a mistake of this program, to be shown whole."""
     if isinstance(error, Fault):
         return _FAULTS.get(error.code, Exit.FAILED)
-    return next((code for kind, code in _EXCEPTIONS if isinstance(error, kind)), None)
+    if isinstance(error, UsageError):
+        return Exit.USAGE
+    # Imported here: the SDK takes longer to load than all the rest, and `lucid hub start` does without it.
+    from lucidlink.exceptions import ConfigurationError, LucidLinkError
+
+    # The first that fits counts: some of the SDK's classes are builtins too.
+    kinds: list[tuple[type[BaseException], Exit]] = [
+        (ConfigurationError, Exit.USAGE),
+        (FileNotFoundError, Exit.NOT_FOUND),
+        (PermissionError, Exit.DENIED),
+        (ConnectionError, Exit.NO_HUB),
+        (OSError, Exit.FAILED),
+        (LucidLinkError, Exit.FAILED),
+    ]
+    return next((code for kind, code in kinds if isinstance(error, kind)), None)
 
 
 def explain(error: BaseException) -> str:

@@ -69,10 +69,13 @@ def start(
         if not is_filespace_name(workspace):
             raise UsageError(f"{workspace!r} cannot be a workspace's name: letters, digits, - and _, no dot")
         folder = data if data is not None else default_data()
-        token = first_start(folder, workspace)
-        if token is not None:
-            _say_token(token, workspace, folder, json)
-        _serve(folder, host, port, json)
+        try:
+            token = first_start(folder, workspace)
+            if token is not None:
+                _say_token(token, workspace, folder, json)
+            _serve(folder, host, port, json)
+        except Fault as fault:  # another hub has the folder: not the same as a hub that cannot be reached
+            raise OSError(errno.EBUSY, fault.message) from None
 
 
 def default_data() -> Path:
@@ -150,10 +153,7 @@ def _serve(folder: Path, host: str, port: int, json: bool) -> None:
         else:
             print(f"ready {url}", flush=True)
 
-    try:
-        asyncio.run(hub_module("serve").serve(folder, host, port, on_ready=ready))
-    except Fault as fault:  # another hub has the folder: not the same as a hub that cannot be reached
-        raise OSError(errno.EBUSY, fault.message) from None
+    asyncio.run(hub_module("serve").serve(folder, host, port, on_ready=ready))
 
 
 def hub_module(name: str) -> Any:

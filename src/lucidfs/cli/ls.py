@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,11 @@ from lucidfs.cli.exits import reporting
 from lucidfs.cli.location import SCHEME, Location, parse
 from lucidfs.cli.output import print_json, print_table, shown, size_text, time_text
 from lucidfs.cli.remote import Remote
-from lucidlink import DirEntry
+
+if TYPE_CHECKING:
+    from lucidlink import DirEntry
+
+    _Entries = list[DirEntry] | list[str]
 
 EXAMPLES = """\b
 Examples:
@@ -42,9 +46,6 @@ def ls(
             if len(listings) > 1:
                 print(f"{'' if number == 0 else chr(10)}{shown(str(location))}:")
             _print(entries, long)
-
-
-_Entries = list[DirEntry] | list[str]
 
 
 def _list(remote: Remote, location: Location) -> _Entries:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -36,6 +35,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata
+
         print(f"lucid {importlib.metadata.version('openlucid')}")
         raise typer.Exit
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-import lucidlink
 from lucidfs.cli.exits import UsageError
 from lucidfs.cli.location import Location
+from lucidfs.crypto.token import Token
 from lucidfs.errors import Code, Fault
 from lucidfs.types import id_value
 from lucidfs.wire.rest import check_hub, check_url
+
+if TYPE_CHECKING:
+    import lucidlink
 
 
 class Remote:
@@ -28,15 +32,17 @@ class Remote:
     """
 
     def __init__(self, hub: str, token: str, allow_plaintext: bool) -> None:
-        credentials = lucidlink.ServiceAccountCredentials(check_token(token))
+        token = check_token(token)
         check_hub(check_address(hub, allow_plaintext), allow_plaintext=allow_plaintext)
+        import lucidlink  # here, because mistakes of the user need not wait for it to load
+
         config = {"hub.url": hub, "hub.allow_plaintext": "true" if allow_plaintext else "false"}
         self._daemon = lucidlink.create_daemon(config)
         self._linked: dict[str, lucidlink.Filespace] = {}
         self._lock = threading.Lock()  # guards _linked
         self._daemon.start()
         try:
-            self._workspace = self._daemon.authenticate(credentials)
+            self._workspace = self._daemon.authenticate(lucidlink.ServiceAccountCredentials(token))
         except BaseException:
             self._daemon.stop()
             raise
@@ -87,14 +93,13 @@ def check_address(hub: str, allow_plaintext: bool) -> str:
 
 
 def check_token(token: str) -> str:
-    """A token that has the shape of one. Raises UsageError, which does not repeat it."""
-    if not token:
+    """A token that has the shape of one, without blanks around it. Raises UsageError, which does not repeat it."""
+    if not token.strip():
         raise UsageError("no token: set LUCIDLINK_TOKEN or give --token (`lucid account create` prints one)")
     try:
-        lucidlink.ServiceAccountCredentials(token)
+        return Token.parse(token.strip()).text()
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return token
 
 
 def _is_id(text: str) -> bool:

@@ -10,11 +10,13 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from lucidfs.cli.exits import missing
 from lucidfs.cli.walk import walk
-from lucidlink import Filesystem
+
+if TYPE_CHECKING:
+    from lucidlink import Filesystem
 
 Kind = Literal["file", "dir", "link", "other"]
 
@@ -107,7 +109,7 @@ class LocalSide:
             return
         folder, name = os.path.split(real)
         # The name is cut so that it stays below the 255 bytes that filesystems take.
-        part = os.path.join(folder, f".{name[:60]}.{os.getpid()}-{threading.get_ident()}.lucid-part")
+        part = os.path.join(folder, f".{name[:40]}.{os.getpid()}-{threading.get_ident()}.lucid-part")
         try:
             with open(part, "xb", buffering=0) as file:
                 yield file

@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from lucidlink import DirEntry, Filesystem
+if TYPE_CHECKING:
+    from lucidlink import DirEntry, Filesystem
 
 
 class Found(NamedTuple):
