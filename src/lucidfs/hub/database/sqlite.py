@@ -22,6 +22,7 @@ from lucidfs.limits import DATABASE_CACHE_BYTES, DATABASE_CHECKPOINT_PAGES
 
 _APPLICATION_ID = 0x4C554344  # "LUCD": `file` and sqlite3 can tell what this database is
 _STATEMENTS_CACHED = 256  # more than there are statements
+_BUSY_MS = 5_000  # for the moments in which SQLite locks even readers out: recovery after a crash, the first opening
 
 
 class SqliteTx(SqliteTree, SqliteService, SqliteAccounts):
@@ -129,6 +130,7 @@ class _Reader:
 def _connect(path: Path, *, reading: bool = False) -> apsw.Connection:
     flags = apsw.SQLITE_OPEN_READWRITE | (0 if reading else apsw.SQLITE_OPEN_CREATE)
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_CACHED)
+    connection.set_busy_timeout(_BUSY_MS)
     connection.execute(f"PRAGMA cache_size = -{DATABASE_CACHE_BYTES // 1024}")
     if reading:
         connection.execute("PRAGMA query_only = 1")
