@@ -183,6 +183,11 @@ class RawClient:
         if self._connection is not None:
             self._connection.close("the test closes it")
 
+    async def leave(self) -> None:
+        """Close, and wait until nothing of the connection is left."""
+        self.close()
+        await self.lost
+
     def send_frame(self, frame: bytes) -> None:
         assert self._connection is not None
         self.sent.append(frame)

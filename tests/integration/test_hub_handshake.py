@@ -48,7 +48,7 @@ def test_wrong_unknown_and_revoked_get_the_same_words(tmp_path: Path) -> None:
         for trick in ({"seed": b"x" * 32}, {"key_id": "0123456789abcdef"}, {"account": REVOKED}):
             client = await rig.connect()
             with refused(Code.UNAUTHENTICATED) as said:
-                await client.login(**trick)  # type: ignore[arg-type]
+                await client.login(**trick)
             words += said
             await client.lost
         assert len(set(words)) == 1

@@ -10,7 +10,7 @@ import pytest
 from lucidfs.errors import Code, Fault
 from lucidfs.hub import connection as connection_module
 from lucidfs.hub.settings import HubSettings
-from lucidfs.types import Kind, LockMode
+from lucidfs.types import Access, Kind, LockMode
 from lucidfs.wire import codec
 from lucidfs.wire import messages as m
 from tests.hub_rig import ADMIN, FILESPACE, READER, ROOT, Rig, name, new_file, refused, run
@@ -243,7 +243,7 @@ def test_an_orderly_stop_answers_what_runs_and_tells_everybody(tmp_path: Path) -
         client, other = await rig.login(), await rig.login()
         await client.create(1)
         await client.call(m.Lock(9, 101, 1, LockMode.EXCLUSIVE))
-        parked = other.ask(m.Walk(m.Path(ROOT, [name(1)]), access=m.Access.READ, wait=m.Wait(60_000)))
+        parked = other.ask(m.Walk(m.Path(ROOT, [name(1)]), access=Access.READ, wait=m.Wait(60_000)))
         waiting = other.change(m.Lock(10, 101, 1, LockMode.SHARED, wait_ms=60_000))
         await other.settled()
         running = client.change(new_file(2))
@@ -285,7 +285,7 @@ def test_requests_in_flight_are_limited(tmp_path: Path, monkeypatch: pytest.Monk
         client, other = await rig.login(), await rig.login()
         await client.create(1)
         await client.call(m.Lock(9, 101, 1, LockMode.EXCLUSIVE))
-        walk = m.Walk(m.Path(ROOT, [name(1)]), access=m.Access.READ, wait=m.Wait(60_000))
+        walk = m.Walk(m.Path(ROOT, [name(1)]), access=Access.READ, wait=m.Wait(60_000))
         waiting = [other.ask(walk), other.change(m.Lock(10, 101, 1, LockMode.SHARED, wait_ms=60_000))]
         with refused(Code.TOO_MANY):
             await other.ask(walk)

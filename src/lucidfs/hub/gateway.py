@@ -65,9 +65,7 @@ class Gateway:
                 raise Fault(Code.TOO_LARGE, f"an object has at most {OBJECT_BYTES_MAX} bytes")
             self._hub.check_open()
             async with self._room.for_bytes(size):
-                chunks = [chunk async for chunk in request.content.iter_any()]
-                if sum(map(len, chunks)) != size:
-                    raise Fault(Code.INVALID, "the upload ended early")
+                chunks = await _body(request, size)
                 await self._in_thread(partial(self._hub.store.put, name, chunks))
         except (Fault, OSError) as error:
             return _refuse(error)
@@ -113,6 +111,17 @@ class Gateway:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+async def _body(request: web.Request, size: int) -> list[bytes]:
+    """The whole body in pieces, as they came. Raises Fault(INVALID) when it ends early."""
+    try:
+        chunks = [chunk async for chunk in request.content.iter_any()]
+    except OSError:  # the client went away
+        chunks = []
+    if sum(map(len, chunks)) != size:
+        raise Fault(Code.INVALID, "the upload ended early")
+    return chunks
 
 
 class Room:

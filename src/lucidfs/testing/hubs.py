@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TypeVar
 
 from lucidfs.clock import SystemClock
 from lucidfs.crypto.account import AccountKeys
@@ -21,6 +23,7 @@ from lucidfs.hub.settings import HubSettings
 
 WORKSPACE = "demo"
 ADMIN = "admin"
+T = TypeVar("T")
 _START_S = 30.0
 
 
@@ -48,6 +51,14 @@ class HubThread:
         self._thread = threading.Thread(target=self._main, name="test hub", daemon=True)
         self._thread.start()
         self._ready.result(_START_S)
+
+    def run(self, work: Callable[[Hub], Awaitable[T]]) -> T:
+        """Run something on the hub's own loop, and return what it returned."""
+
+        async def main() -> T:
+            return await work(self.hub)
+
+        return asyncio.run_coroutine_threadsafe(main(), self._loop).result()
 
     def stop(self) -> None:
         """End it in order, as SIGTERM does. Once more: nothing happens."""
