@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import FRAME_BYTES, KIB, MIB, SMALL_BYTES_MAX
 from lucidfs.types import LockMode
-from tests.contents import SMALL_CACHES, Hubs, in_process, read_all, read_at
+from tests.contents import SMALL_CACHES, Client, Hubs, in_process, read_all, read_at
 
 Test = Callable[[Hubs], Awaitable[None]]
 SIZES = [0, 1, 100, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, SMALL_BYTES_MAX, SMALL_BYTES_MAX + 1, 5 * MIB + 3]
@@ -232,8 +233,8 @@ def test_where_ranges_overlap_the_later_close_wins_and_a_truncate_stays_a_cut(tm
 
 @pytest.mark.parametrize(("lines", "width"), [(25, 40), (6, 200_000)])
 def test_eight_appenders_lose_no_line(tmp_path: Path, lines: int, width: int) -> None:
-    async def append(hubs: Hubs, number: int) -> None:
-        client = await hubs.client() if number % 2 else first
+    async def append(hubs: Hubs, number: int, shared: Client) -> None:
+        client = await hubs.client() if number % 2 else shared
         for line in range(lines):
             handle = await client.files.open("/log", write=True, create=True, append=True)
             text = f"{number}:{line} ".encode().ljust(width - 1, b".") + b"\n"
@@ -241,9 +242,8 @@ def test_eight_appenders_lose_no_line(tmp_path: Path, lines: int, width: int) ->
             await handle.close()
 
     async def test(hubs: Hubs) -> None:
-        nonlocal first
         first = await hubs.client()
-        await asyncio.gather(*(append(hubs, number) for number in range(8)))
+        await asyncio.gather(*(append(hubs, number, first) for number in range(8)))
         log = (await first.files.read_file("/log")).splitlines()
         assert all(len(line) == width - 1 for line in log)
         heads = [line.split(b" ")[0] for line in log]
@@ -252,7 +252,6 @@ def test_eight_appenders_lose_no_line(tmp_path: Path, lines: int, width: int) ->
             mine = [head for head in heads if head.startswith(f"{number}:".encode())]
             assert mine == [f"{number}:{line}".encode() for line in range(lines)], "in order"
 
-    first: Any = None
     run(tmp_path, test)
 
 
@@ -447,8 +446,6 @@ async def _chunks(size: int) -> AsyncIterator[bytes]:
 
 def test_memory_of_writers_is_bounded(tmp_path: Path) -> None:
     async def test(hubs: Hubs) -> None:
-        from dataclasses import replace
-
         client = await hubs.client(settings=replace(SMALL_CACHES, upload_bytes=8 * MIB))
         handle = await client.files.open("/a", write=True, create=True)
         offset = 0
