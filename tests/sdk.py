@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar, cast
+
+import pytest
 
 import lucidlink
 from lucidfs.crypto.token import Token
@@ -147,6 +150,38 @@ def fake_text(mode: str, content: bytes | None = b"", **options: Any) -> tuple[L
 def refusal(code: Code) -> Fault:
     """A fault as the engine raises it."""
     return Fault(code, "refused")
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+def refused(kind: type[OSError], number: int, filename: str, call: Callable[[], object]) -> OSError:
+    with pytest.raises(kind) as raised:
+        call()
+    assert (raised.value.errno, raised.value.filename) == (number, filename)
+    assert raised.value.strerror
+    return raised.value
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    """Run `work(0..count-1)` at once; the first failure is raised."""
+    failures: list[BaseException] = []
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        try:
+            start.wait()
+            work(number)
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 # --- a real hub ------------------------------------------------------------------------------------------------------

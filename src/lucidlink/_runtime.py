@@ -81,7 +81,6 @@ class Runtime:
                 except OSError as error:
                     raise DaemonError(f"cannot make the local folder: {error}") from error
                 _running.add(self)
-                _stop_with_worker_process()
 
     def bridge(self) -> Bridge:
         """The loop of this process. Raises DaemonError when not running."""
@@ -90,6 +89,7 @@ class Runtime:
                 raise DaemonError("not running: call start() first")
             if self._bridge is None:
                 self._bridge = Bridge()
+                _stop_with_worker_process()
             return self._bridge
 
     def login(self, credentials: ServiceAccountCredentials) -> Login:

@@ -222,7 +222,11 @@ class LucidFileStream(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move; past the end is allowed. Raises OSError(EINVAL) before the start or for another `whence`."""
-        self._enter()
+        if (
+            whence == os.SEEK_END or not self._link.closed
+        ):  # CPython's buffers move before they close, also after unlink
+            self._enter()
+        self._check_open()
         offset = operator.index(offset)
         with self._lock:
             if whence == os.SEEK_SET:
@@ -402,7 +406,8 @@ class LucidFileStream(io.RawIOBase):
             with suppress(RuntimeError):
                 self._live.bridge.loop.call_soon_threadsafe(_abort_soon, self._handle)
         if self._process == os.getpid():
-            warnings.warn(f"unclosed file {holder!r}: unpublished", ResourceWarning, stacklevel=2, source=holder)
+            lost = ": what was written since the last flush is not published" if self._mode.writing else ""
+            warnings.warn(f"unclosed file {holder!r}{lost}", ResourceWarning, stacklevel=3, source=holder)
 
     def _finish(self) -> None:
         self._finished = True
