@@ -22,8 +22,6 @@ EXTENT = m.Extent(1, 2, 10, 0, 77, 500, 4096, [65_568, 33])
 SMALL = m.Content(3, 40, 77, b"m" * 16, [m.Extent(0, 1, 10, 0, 77, 0, 0, [72])], b"s" * 72)
 NEW_OBJECTS = [m.NewObject(500, 8192, b"data"), m.NewObject(501, 9)]
 NEW_CONTENT = m.NewContent(131_073, 78, b"M" * 16, [EXTENT], b"", NEW_OBJECTS)
-    131_073, 78, b"M" * 16, [EXTENT], b"", [m.NewObject(500, 8192, b"data"), m.NewObject(501, 9)]
-)
 NEW_NODE = m.NewNode(11, Kind.LINK, b"t" * 16, b"sealed", b"target")
 PATH = m.Path(1, [b"a" * 16, b"b" * 16])
 WAIT = m.Wait(250, [9, 8])
