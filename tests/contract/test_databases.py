@@ -12,7 +12,8 @@ import pytest
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import Database
 from lucidfs.hub.database.sqlite import SqliteDatabase
-from lucidfs.testing.database_suite import FILESPACE, ROOT, DatabaseSuite, folder, found
+from lucidfs.testing.database_rows import FILESPACE, ROOT, folder, found
+from lucidfs.testing.database_suite import DatabaseSuite
 
 
 class TestSqlite(DatabaseSuite):
