@@ -459,3 +459,20 @@ def test_memory_of_writers_is_bounded(tmp_path: Path) -> None:
         assert client.files.pending() == (0, 0)
 
     run(tmp_path, test)
+
+
+def test_a_reader_goes_on_in_another_client(tmp_path: Path) -> None:
+    async def test(hubs: Hubs) -> None:
+        parent, child = await hubs.client(), await hubs.client()
+        data = os.urandom(3 * MIB)
+        await parent.files.write_file("/a", data)
+        handle = await parent.files.open("/a")
+        await parent.files.write_file("/a", b"newer")
+        again = child.files.reopen(handle)
+        assert again.id != handle.id
+        assert await read_all(again) == data
+        await again.refresh()
+        assert await read_all(again) == b"newer"
+        await again.close()
+
+    run(tmp_path, test)

@@ -144,10 +144,7 @@ class Files:
             new = target.node is None or truncate
             overlay = Overlay(content.size, whole=truncate, append=append)
             view = View(self.source, self.uploads, path, content, overlay)
-            handle = Handle(self, target, view, new=write and new, writable=write)
-            self._handles.add(handle)
-            self.source.share(len(self._handles))
-            return handle
+            return self._opened(Handle(self, target, view, new=write and new, writable=write))
         raise Fault(Code.STALE, f"{path} changes faster than it can be opened")
 
     def reopen(self, handle: Handle) -> Handle:
@@ -161,6 +158,21 @@ class Files:
         own = Handle(self, target, view, new=False, writable=False)
         self._handles.add(own)
         return own
+
+    def reopen(self, handle: Handle) -> Handle:
+        """A reader of the revision that a handle of another client shows: for a forked child, whose parent opened it.
+
+        Any thread. Takes no lock of the other handle, whose owner may be gone; its own locks are not taken over.
+        """
+        content = handle.content
+        target = Target(handle.path, handle.node, None, "", number=content.node, handle=self._ids.take(), wait_ms=0)
+        view = View(self.source, self.uploads, handle.path, content, Overlay(content.size))
+        return self._opened(Handle(self, target, view, new=False, writable=False))
+
+    def _opened(self, handle: Handle) -> Handle:
+        self._handles.add(handle)
+        self.source.share(len(self._handles))
+        return handle
 
     async def _found_or_new(
         self, path: str, walk: Walk, number: int, wait_ms: int, create: bool, exclusive: bool, lock: LockMode | None
