@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,7 +28,8 @@ class Worker:
     """
 
     def __init__(self, url: str, token: str, filespace: str) -> None:
-        environment = {**os.environ, "LUCIDLINK_HUB": url, "LUCIDLINK_TOKEN": token}
+        self.folder = tempfile.TemporaryDirectory()  # what a killed process leaves behind goes with it
+        environment = {**os.environ, "LUCIDLINK_HUB": url, "LUCIDLINK_TOKEN": token, "TMPDIR": self.folder.name}
         command = [sys.executable, "-m", "tests.worker", filespace]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True)
@@ -68,6 +70,7 @@ class Worker:
 
     def _wait(self) -> None:
         self.process.wait()
+        self.folder.cleanup()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 try:

@@ -84,7 +84,7 @@ def indented(lines: list[str]) -> Iterator[str]:
         depth = depth_after(line, depth)
 
 
-def runnable(code: str, url: str, token: str, names: dict[str, str]) -> str:
+def runnable(code: str, token: str, names: dict[str, str]) -> str:
     """The snippet with its placeholders replaced, and nothing else."""
     code = code.replace("sa_live:your_token_here", token)
     for placeholder, name in names.items():
@@ -104,7 +104,6 @@ FILES = {  # what the text takes for given
     "/data.csv": b"a,b\n",
     "/db.sqlite": b"old content",
 }
-PLACEHOLDERS = ("production-data", "my-filespace", "data")
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
@@ -113,7 +112,8 @@ def test_snippet(
 ) -> None:
     monkeypatch.setenv("LUCIDLINK_HUB", world.url)
     monkeypatch.chdir(tmp_path)
-    code = runnable(SNIPPETS[number], world.url, world.token, dict.fromkeys(PLACEHOLDERS, world.name))
+    names = {"production-data": world.name, "my-filespace": world.name, "data": world.new_filespace()}
+    code = runnable(SNIPPETS[number], world.token, names)
     scope: dict[str, Any] = {"process": len, "updated_content": b"new content", "lucidlink": lucidlink}
     with lucidlink.create_daemon() as daemon:
         credentials = lucidlink.ServiceAccountCredentials(token=world.token)

@@ -97,7 +97,7 @@ class ModelMachine(RuleBasedStateMachine):
     @rule(src=PATHS, dst=PATHS)
     def move(self, src: str, dst: str) -> None:
         """A local rename replaces, the SDK's move never does, so it is compared where the place is free."""
-        if os.path.lexists(self.root / src) and not os.path.lexists(self.root / dst):
+        if not os.path.lexists(self.root / dst):
             self.both(lambda: os.rename(self.root / src, self.root / dst), lambda: self.model.move(src, dst))
 
 

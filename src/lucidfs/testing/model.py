@@ -179,8 +179,9 @@ class ModelFilesystem:
             del self.nodes[other]
 
     def move(self, src: str, dst: str) -> None:
-        old, _ = self.find(src, follow=False)
-        new = self.resolve(dst, follow=False)
+        old, new = self.resolve(src, follow=False), self.resolve(dst, follow=False)
+        if old not in self.nodes:
+            raise error(errno.ENOENT, src)
         if new in self.nodes:
             raise error(errno.EEXIST, dst)
         if new[: len(old)] == old:
