@@ -23,8 +23,8 @@ from lucidfs.engine.draft import Draft
 from lucidfs.engine.grants import Grants
 from lucidfs.engine.handle import Handle
 from lucidfs.engine.locks import Locks
-from lucidfs.engine.maps import current_content, whole_content
 from lucidfs.engine.node import Node
+from lucidfs.engine.opening import RACES_MAX, Opener, Wish
 from lucidfs.engine.overlay import Overlay
 from lucidfs.engine.publish import Publisher, Target, check_file
 from lucidfs.engine.reader import FrameSource, read_whole
@@ -32,19 +32,14 @@ from lucidfs.engine.session import Session
 from lucidfs.engine.settings import EngineSettings
 from lucidfs.engine.tree import Tree
 from lucidfs.engine.view import View
-from lucidfs.engine.walk import Walk
 from lucidfs.engine.workers import Runner
 from lucidfs.engine.writer import Uploads
 from lucidfs.errors import Code, Fault
-from lucidfs.format.content import content_mac
 from lucidfs.format.frame import Frames
 from lucidfs.ids import Ids
 from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX
 from lucidfs.objects.base import ObjectStore
 from lucidfs.types import Access, LockMode
-from lucidfs.wire.messages import NewContent, Reserve, Wait
-
-_RACES_MAX = 64  # an open that loses this often meets something else than races
 
 
 class Pending(NamedTuple):
@@ -89,6 +84,7 @@ class Files:
         self._locks = locks
         self._keys = keys
         self._ids = ids
+        self._opener = Opener(session, tree, locks, keys, ids)
         self._disk = _disk_cache(settings, random)
         memory = MemoryCache(settings.memory_cache_bytes)
         frames = Frames(keys, settings.algorithm)
@@ -128,36 +124,11 @@ class Files:
         Raises:
             Fault: NOT_FOUND, EXISTS, IS_A_FOLDER, NOT_A_FOLDER, LOCKED, DENIED, CORRUPT, UNAVAILABLE, …
         """
-        wait_ms = _wait_ms(lock_timeout_s)
-        number = self._ids.take()
-        access = Access.NONE if lock is not None else Access.WRITE if write else Access.READ
-        for _ in range(_RACES_MAX):
-            walk = await self._tree.walk(
-                path, follow=not exclusive, content=not truncate and lock is None, access=access, wait_ms=wait_ms
-            )
-            try:
-                target, content = await self._found_or_new(path, walk, number, wait_ms, create, exclusive, lock)
-            except Fault as fault:
-                if fault.code is not Code.STALE:
-                    raise
-                continue
-            new = target.node is None or truncate
-            overlay = Overlay(content.size, whole=truncate, append=append)
-            view = View(self.source, self.uploads, path, content, overlay)
-            return self._opened(Handle(self, target, view, new=write and new, writable=write))
-        raise Fault(Code.STALE, f"{path} changes faster than it can be opened")
-
-    def reopen(self, handle: Handle) -> Handle:
-        """A handle for reading the very content that a handle of another engine had: a forked child goes on with it.
-
-        Any thread. Nothing is asked of the hub, and nothing of the other engine is used but what never changes.
-        """
-        content, node = handle.content, handle.node
-        target = Target(handle.path, node, None, "", number=content.node, handle=self._ids.take(), wait_ms=0)
-        view = View(self.source, self.uploads, handle.path, content, Overlay(content.size))
-        own = Handle(self, target, view, new=False, writable=False)
-        self._handles.add(own)
-        return own
+        wish = Wish(path, write, create, exclusive, truncate, lock, _wait_ms(lock_timeout_s))
+        target, content = await self._opener.find(wish)
+        overlay = Overlay(content.size, whole=truncate, append=append)
+        view = View(self.source, self.uploads, path, content, overlay)
+        return self._opened(Handle(self, target, view, new=write and (target.node is None or truncate), writable=write))
 
     def reopen(self, handle: Handle) -> Handle:
         """A reader of the revision that a handle of another client shows: for a forked child, whose parent opened it.
@@ -174,79 +145,12 @@ class Files:
         self.source.share(len(self._handles))
         return handle
 
-    async def _found_or_new(
-        self, path: str, walk: Walk, number: int, wait_ms: int, create: bool, exclusive: bool, lock: LockMode | None
-    ) -> tuple[Target, ContentMap]:
-        """The target of an open and its content. Raises Fault(STALE) when another walk may end otherwise."""
-        node = walk.node
-        if exclusive and node is not None:
-            raise Fault(Code.EXISTS, "it exists already")
-        if node is None:
-            if not create:
-                walk.found()
-            folder = walk.place()
-            if lock is None:
-                return await self._new(path, walk, folder, number, wait_ms, exclusive)
-            node = await self._make_empty(folder, walk.name, exclusive)
-        check_file(node)
-        target = Target(path, node, walk.parent, walk.name, number=node.id, handle=number, wait_ms=wait_ms)
-        if lock is not None:
-            return target, await self._locked(target, node, lock)
-        if walk.content is None:
-            return target, ContentMap(node.id, node.revision, 0)
-        return target, await whole_content(self._session, self._keys, node.id, walk.content, path)
-
-    async def _new(
-        self, path: str, walk: Walk, folder: Node, number: int, wait_ms: int, exclusive: bool
-    ) -> tuple[Target, ContentMap]:
-        """A file to be made when it is published."""
-        if exclusive:
-            await self._session.call(Reserve(folder.id, self._keys.name_token(walk.name)))
-        target = Target(
-            path,
-            None,
-            folder,
-            walk.name,
-            number=self._ids.take(),
-            handle=number,
-            wait_ms=wait_ms,
-            exclusive=exclusive,
-        )
-        return target, ContentMap(target.number, 0, 0)
-
-    async def _make_empty(self, folder: Node, name: str, exclusive: bool) -> Node:
-        """Make an empty file now. Raises Fault(STALE) when somebody else did and that is as good."""
-        for _ in range(_RACES_MAX):
-            number, generation = self._ids.take(), self._ids.take()
-            content = NewContent(0, generation, content_mac(self._keys, number, 0, generation, []))
-            try:
-                return await self._tree.create_file(folder, name, content, node=number, wait=Wait())
-            except Fault as fault:
-                if fault.code is Code.EXISTS and not exclusive:
-                    raise Fault(Code.STALE, "somebody else made it first") from None
-                if fault.code is not Code.ID_TAKEN:
-                    raise
-            self._ids.renew()
-        raise Fault(Code.ID_TAKEN, "the hub says that every fresh number is taken")
-
-    async def _locked(self, target: Target, node: Node, mode: LockMode) -> ContentMap:
-        """Take the lock of an open; the content is read after it was granted, because it may have changed before."""
-        await self._locks.acquire(node.id, target.handle, mode, timeout_s=target.wait_ms / 1000)
-        try:
-            target.node, content = await current_content(self._session, self._tree, self._keys, node.id, target.path)
-        except BaseException as error:
-            await self._locks.release_all(target.handle)
-            if isinstance(error, Fault) and error.code is Code.NOT_FOUND:
-                raise Fault(Code.STALE, "the file was deleted while its lock was waited for") from None
-            raise
-        return content
-
     async def create(self, path: str) -> Handle:
         """Make an empty file at once and open it for reading and writing. Raises Fault: EXISTS, NOT_FOUND, …"""
         walk = await self._tree.walk(path, follow=False)
         if walk.node is not None:
             raise Fault(Code.EXISTS, "it exists already")
-        await self._make_empty(walk.place(), walk.name, exclusive=True)
+        await self._opener.make_empty(walk.place(), walk.name, exclusive=True)
         return await self.open(path, write=True)
 
     # --- whole files ----------------------------------------------------------------------------------------------
@@ -285,7 +189,7 @@ class Files:
         Raises:
             Fault: NOT_FOUND, IS_A_FOLDER, LOCKED, CORRUPT, TOO_LARGE (more extents than one commit takes).
         """
-        for _ in range(_RACES_MAX):
+        for _ in range(RACES_MAX):
             handle = await self.open(source)
             content = handle.content
             await handle.close()
