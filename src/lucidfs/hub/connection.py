@@ -262,7 +262,6 @@ class HubConnection:
         elif isinstance(body, Bye):
             self._hub.end_session(session, "the client said goodbye", told=lambda: self._farewell(request.id))
         else:
-            self._hub.metrics.answered(type(body), None)
             Read(self._hub, session, body, ReplyTo(self, request.id)).start()
 
     def _grants(self, session: Session, body: GrantObjects) -> Grants:

@@ -141,6 +141,7 @@ class Read(_Waiting):
             self.settle(Fault(Code.INTERNAL, "the hub failed; its log says why"))
         else:
             self._leave_quietly()
+            self.hub.metrics.answered(type(self.body), None)
             self.reply_to.connection.send(frame)
 
     def settle(self, fault: Fault | None) -> None:
