@@ -476,3 +476,43 @@ def test_a_reader_goes_on_in_another_client(tmp_path: Path) -> None:
         await again.close()
 
     run(tmp_path, test)
+
+
+@pytest.mark.parametrize("collide", [False, True])
+def test_many_patches_need_little_memory_and_still_merge_by_the_byte(
+    tmp_path: Path, collide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lucidfs.engine.handle.PATCHES_MAX", 8)
+
+    async def test(hubs: Hubs) -> None:
+        dice = random.Random(11)
+        mine, yours = await hubs.client(settings=SMALL_CACHES), await hubs.client()
+        expected = bytearray(os.urandom(6 * MIB))
+        await yours.files.write_file("/a", bytes(expected))
+        handle = await mine.files.open("/a", write=True)
+        most = 0
+        own = bytearray(len(expected))
+        for _ in range(300):
+            at = dice.randrange(len(expected) - 5000)
+            data = dice.randbytes(dice.choice([1, 50, 5000]))
+            if handle.write_nowait(at, data):
+                await handle.drain()
+            expected[at : at + len(data)] = data
+            own[at : at + len(data)] = b"\1" * len(data)
+            most = max(most, len(handle.patches))
+            assert await read_at(handle, at, 6000) == bytes(expected[at : at + 6000])
+        assert most <= 12
+        if collide:
+            other = await yours.files.open("/a", write=True)
+            for _ in range(60):
+                at = dice.randrange(len(expected) - 100)
+                data = dice.randbytes(100)
+                other.write_nowait(at, data)
+                for place in range(at, at + 100):
+                    if not own[place]:
+                        expected[place] = data[place - at]
+            await other.close()
+        await handle.close()
+        assert await yours.files.read_file("/a") == bytes(expected)
+
+    run(tmp_path, test)

@@ -19,7 +19,7 @@ from lucidfs.engine.overlay import Overlay
 from lucidfs.engine.publish import Target
 from lucidfs.engine.readahead import ReadAhead
 from lucidfs.engine.reader import Plains
-from lucidfs.engine.rebase import rebase
+from lucidfs.engine.rebase import rebase, seal_patched
 from lucidfs.engine.view import View
 from lucidfs.engine.writer import BATCH_FRAMES
 from lucidfs.errors import Code, Fault
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _STEP_BYTES = OBJECT_BYTES_MIN  # a long read goes on in steps, so that read-ahead works beside it
 _JOURNAL_BYTES_MAX = 8 * OBJECT_BYTES_MIN  # written while a commit is under way; then writers wait for it
+
+PATCHES_MAX = 1024  # frames written in part that are kept in memory, at most 64 MiB; then writers wait
 
 _Change = tuple[int, bytes] | int  # a write at an offset, or a truncate to a size
 
@@ -69,6 +71,12 @@ class Handle:
     def content(self) -> ContentMap:
         """The published content under this handle's changes."""
         return self._view.content
+
+    @property
+    def patches(self) -> list[int]:
+        """Frames of which some bytes were written and are kept in memory."""
+        with self._lock:
+            return list(self._view.overlay.pieces)
 
     @property
     def size(self) -> int:
@@ -126,7 +134,7 @@ class Handle:
                 self._journal_bytes += len(octets)
             while len(view.overlay.ready) >= BATCH_FRAMES:
                 view.uploads.add(view.overlay.take_ready(BATCH_FRAMES, self._make_batch))
-            return view.uploads.full or self._journal_bytes > _JOURNAL_BYTES_MAX
+            return view.uploads.full or self._journal_bytes > _JOURNAL_BYTES_MAX or self._patches_full
 
     # --- on the loop ----------------------------------------------------------------------------------------------
 
@@ -175,11 +183,30 @@ class Handle:
                 await self.drain()
 
     async def drain(self) -> None:
-        """Return when there is room to write more."""
+        """Return when there is room to write more. Raises Fault when bytes below patches cannot be read."""
+        if self._patches_full:
+            await self._seal_patches()
         await self._view.uploads.drain()
         if self._journal_bytes > _JOURNAL_BYTES_MAX:
             async with self._publishing:
                 pass
+
+    @property
+    def _patches_full(self) -> bool:
+        return len(self._view.overlay.pieces) > PATCHES_MAX
+
+    async def _seal_patches(self) -> None:
+        """Seal frames that were written in part, oldest first, until half of the room is free."""
+        with self._lock:
+            view = self._view
+            frames = list(view.overlay.pieces)[: PATCHES_MAX // 2 + 1]
+        for first in range(0, len(frames), BATCH_FRAMES):
+            group = frames[first : first + BATCH_FRAMES]
+            plains = await view.fetch(group)
+            with self._lock:
+                if self._view is view and not self._closed:
+                    seal_patched(view, group, plains, self._target.origin)
+            await view.uploads.drain()
 
     async def truncate(self, size: int) -> None:
         """Make the file `size` bytes long, to be published later. Instant, whatever the size.

@@ -25,11 +25,21 @@ _TO_THE_END = FILE_BYTES_MAX
 
 
 class SealedFrame(NamedTuple):
-    """A whole own frame in a batch; only its first `valid` bytes still count."""
+    """A frame in a batch; only its first `valid` bytes still count.
+
+    `ranges` None: all of it is own. Else only those [start, end) bytes are; the others are the base's, put in when the
+    frame was sealed early to give memory back (`seal_patched`), and do not fit another base.
+    """
 
     batch: Batch
     position: int
     valid: int = FRAME_BYTES
+    ranges: list[tuple[int, int]] | None = None
+
+    def own(self) -> list[tuple[int, int]]:
+        """Own bytes that still count."""
+        ranges = [(0, FRAME_BYTES)] if self.ranges is None else self.ranges
+        return [(start, min(end, self.valid)) for start, end in ranges if start < self.valid]
 
 
 class Overlay:
@@ -144,6 +154,39 @@ class Overlay:
             self.sealed[frame] = SealedFrame(batch, position)
         return batch
 
+    def seal_patched(
+        self,
+        frames: list[int],
+        lowers: dict[int, bytes | bytearray],
+        make: Callable[[list[int], list[bytearray]], Batch],
+    ) -> Batch:
+        """Hand frames that are own in part over to a batch, with the bytes below filled in.
+
+        Args:
+            frames: all have pieces.
+            lowers: plaintexts of what stands below them; holes left out.
+            make: builds the batch.
+        """
+        batch = make(frames, [self.make_frame(frame, lowers.get(frame)) for frame in frames])
+        for position, frame in enumerate(frames):
+            below = self.sealed.get(frame)
+            ranges = join_ranges([*(below.own() if below is not None else ()), *self.pieces.pop(frame).ranges()])
+            whole = ranges == [(0, FRAME_BYTES)]
+            self.ready.pop(frame, None)
+            self.sealed[frame] = SealedFrame(batch, position, ranges=None if whole else ranges)
+        return batch
+
+    def unseal_patched(self, frame: int, plain: bytes | bytearray) -> None:
+        """Undo `seal_patched`: the own bytes of a sealed frame, whose plaintext is given, are pieces again."""
+        pieces = Pieces()
+        for start, end in self.sealed.pop(frame).own():
+            pieces.write(start, memoryview(plain)[start:end])
+        above = self.pieces.get(frame)
+        if above is not None:
+            for start, part in zip(above.starts, above.parts, strict=True):
+                pieces.write(start, part)
+        self.pieces[frame] = pieces
+
     # --- what is where --------------------------------------------------------------------------------------------
 
     def needs_lower(self, frame: int, low: int, high: int) -> bool:
@@ -194,7 +237,9 @@ class Overlay:
 
     def touched(self) -> list[tuple[int, int]]:
         """Bytes [start, end) that the program changed, sorted and joined."""
-        ranges = [(frame * FRAME_BYTES, (frame + 1) * FRAME_BYTES) for frame in self.sealed]
+        ranges: list[tuple[int, int]] = []
+        for frame, sealed in self.sealed.items():
+            ranges += ((frame * FRAME_BYTES + start, frame * FRAME_BYTES + end) for start, end in sealed.own())
         for frame, pieces in self.pieces.items():
             ranges += ((frame * FRAME_BYTES + start, frame * FRAME_BYTES + end) for start, end in pieces.ranges())
         if self.cut is not None:
@@ -261,5 +306,5 @@ def sealed_extents(sealed: dict[int, SealedFrame]) -> list[Extent]:
 
 
 def _extent(run: list[int], sealed: dict[int, SealedFrame]) -> Extent:
-    batch, position, _ = sealed[run[0]]
-    return batch.extent(run[0], position, len(run))
+    first = sealed[run[0]]
+    return first.batch.extent(run[0], first.position, len(run))

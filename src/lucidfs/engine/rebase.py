@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from lucidfs.engine.content import ContentMap
 from lucidfs.engine.overlay import Overlay
+from lucidfs.engine.reader import Plains
 from lucidfs.engine.view import View
 from lucidfs.engine.writer import BATCH_FRAMES
-from lucidfs.limits import OBJECT_BYTES_MIN
+from lucidfs.limits import FRAME_BYTES, OBJECT_BYTES_MIN
 
 
 async def rebase(view: View, content: ContentMap, origin: int) -> View:
@@ -23,7 +24,9 @@ async def rebase(view: View, content: ContentMap, origin: int) -> View:
     changes = view.overlay
     start = changes.append_start
     if start is None or changes.start_over(content.size) == start:
-        return view.over(content, changes.rebased(content.size))
+        moved = view.over(content, changes.rebased(content.size))
+        await _patch_anew(view, moved, origin)
+        return moved
     moved = view.over(content, _without_appended(changes, content.size))
     buffer = memoryview(bytearray(min(OBJECT_BYTES_MIN, changes.size - start)))
     for offset in range(start, changes.size, OBJECT_BYTES_MIN):
@@ -41,6 +44,52 @@ async def seal_ready(view: View, origin: int) -> None:
         )
         view.uploads.add(batch)
         await view.uploads.drain()
+
+
+async def _patch_anew(view: View, moved: View, origin: int) -> None:
+    """Frames that were sealed with bytes of the old base get those of the new one."""
+    patched = [
+        frame
+        for frame, sealed in moved.overlay.sealed.items()
+        if sealed.ranges is not None and not _same_below(view, moved, frame)
+    ]
+    for first in range(0, len(patched), BATCH_FRAMES):
+        frames = patched[first : first + BATCH_FRAMES]
+        for frame, plain in (await view.lowers(frames)).items():
+            moved.overlay.unseal_patched(frame, plain)
+        seal_patched(moved, frames, await moved.fetch(frames), origin)
+        await view.uploads.drain()
+
+
+def _same_below(view: View, moved: View, frame: int) -> bool:
+    """Whether both bases show the same bytes in a frame."""
+    start = frame * FRAME_BYTES
+    shown = [max(0, min(FRAME_BYTES, one.overlay.visible - start)) for one in (view, moved)]
+    return shown[0] == shown[1] and view.content.key(frame) == moved.content.key(frame)
+
+
+def seal_patched(view: View, frames: list[int], plains: Plains, origin: int) -> None:
+    """Hand frames that are own in part to the uploads, so that their bytes need no memory any more.
+
+    Args:
+        view: whoever shares it holds its lock.
+        frames: some; those that have changed too much since the fetch are left as they are.
+        plains: what `view.fetch(frames)` returned.
+        origin: node whose key seals.
+    """
+    lowers: dict[int, bytes | bytearray] = {}
+    fit: list[int] = []
+    for frame in frames:
+        key = view.lower_key(frame)
+        if frame not in view.overlay.pieces or (key is not None and key not in plains):
+            continue
+        fit.append(frame)
+        if key is not None:
+            lowers[frame] = plains[key]
+    if fit:
+        view.uploads.add(
+            view.overlay.seal_patched(fit, lowers, lambda indexes, made: view.uploads.make(origin, indexes, made))
+        )
 
 
 def _without_appended(changes: Overlay, base_size: int) -> Overlay:

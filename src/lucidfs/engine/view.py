@@ -136,9 +136,10 @@ class View:
     async def lowers(self, frames: list[int]) -> dict[int, bytes | bytearray]:
         """Plaintexts below the pieces by frame number; holes are left out. Raises Fault."""
         plains = await self.fetch(frames)
-        return {frame: plains[key] for frame in frames if (key := self._lower_key(frame)) is not None}
+        return {frame: plains[key] for frame in frames if (key := self.lower_key(frame)) is not None}
 
-    def _lower_key(self, frame: int) -> FrameKey | None:
+    def lower_key(self, frame: int) -> FrameKey | None:
+        """Identity of the sealed frame below the pieces; None for a hole."""
         sealed = self.overlay.sealed.get(frame)
         if sealed is not None:
             return sealed.batch.key(sealed.position)
