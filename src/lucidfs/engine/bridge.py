@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _CLOSE_S = 5.0
+_LOOK_S = 1.0
 
 
 class Bridge:
@@ -148,7 +149,9 @@ class _Crossing:
         self._task.add_done_callback(self._finished)
 
     def wait(self) -> None:
-        self._done.acquire()
+        # A signal that comes just before the thread sleeps does not wake it: look again, or Ctrl-C would be lost.
+        while not self._done.acquire(timeout=_LOOK_S):
+            pass
 
     def result(self) -> Any:
         assert self._task is not None
