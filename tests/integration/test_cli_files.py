@@ -135,6 +135,7 @@ def test_tree_draws_and_nests(place: Place) -> None:
 
 def test_stat_tells_the_target_of_a_link(place: Place) -> None:
     place.fs.create_symlink("nowhere", "/link")
+    assert lines(place.ok("ls", f"{ROOT}/link")) == ["link@"]
     [about] = place.ok("stat", "--json", f"{ROOT}/link").json
     assert (about["type"], about["target"]) == ("link", "nowhere")
     assert "nowhere" in place.ok("stat", f"{ROOT}/link").out

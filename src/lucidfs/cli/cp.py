@@ -117,7 +117,7 @@ def _progress(work: Plan, show: bool) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(file=sys.stderr)) as bar:
-        task = bar.add_task(f"{len(work.files)} files", total=work.bytes)
+        task = bar.add_task(f"{len(work.files)} file{'s' * (len(work.files) != 1)}", total=work.bytes)
         yield lambda count: bar.advance(task, count)
 
 

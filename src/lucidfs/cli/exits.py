@@ -33,12 +33,13 @@ class Exit(IntEnum):
 
 EXIT_CODES = """\b
 Exit codes:
-  0  done
-  1  the operation failed
-  2  the command was not understood
-  3  no hub answers
-  4  not found
-  5  denied: a wrong or revoked token, or no right to do that"""
+    0  done
+    1  the operation failed
+    2  the command was not understood
+    3  no hub answers
+    4  not found
+    5  denied: a wrong or revoked token, or no right to do that
+  130  interrupted by Ctrl-C"""
 
 
 class UsageError(Exception):
@@ -99,6 +100,8 @@ def reporting(json: bool) -> Iterator[None]:
         # The reader of our output has gone (`lucid cat … | head`). Nothing may be written at exit any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(Exit.FAILED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
     except Exception as error:
         code = exit_code(error)
         if code is None:

@@ -59,7 +59,7 @@ def _list(remote: Remote, location: Location) -> _Entries:
         return fs.read_dir("/")
     try:
         return fs.read_dir(location.path)
-    except NotADirectoryError:
+    except (NotADirectoryError, FileNotFoundError):  # a file, a link that leads nowhere, or nothing
         return [fs.get_entry(location.path)]
 
 
