@@ -55,10 +55,18 @@ class _Ending(_Base):
         """Publish what was written: when this returns, every client that opens the file sees it."""
         stream = self._stream
         if stream is not None and stream.belongs_to_parent:
-            return  # what the parent had not flushed yet is the parent's to flush
+            raise stream.not_ours()  # also what the parent had not flushed yet is the parent's to flush
         super().flush()
         if stream is not None and getattr(_quiet, "stream", None) is not stream:
             stream.flush()
+
+    def after_fork(self) -> None:
+        """A write that only fills the buffer must be refused in the child too. CPython's own `write` stays in place
+        as long as there is no fork, because it is three times as fast as one that asks each time."""
+        self.write = self._refuse  # type: ignore[method-assign]
+
+    def _refuse(self, data: object, /) -> int:
+        raise raw_of(self).not_ours()
 
     def close(self) -> None:
         """Publish what was written, release the locks."""
@@ -120,6 +128,7 @@ class LucidBufferedWriter(_Ending, io.BufferedWriter):
     def __init__(self, raw: LucidFileStream, buffer_size: int) -> None:
         super().__init__(raw, buffer_size)
         self._stream = raw
+        _fork.watch(self)
 
 
 class LucidBufferedRandom(_Ending, io.BufferedRandom):
@@ -128,6 +137,7 @@ class LucidBufferedRandom(_Ending, io.BufferedRandom):
     def __init__(self, raw: LucidFileStream, buffer_size: int) -> None:
         super().__init__(raw, buffer_size)
         self._stream = raw
+        _fork.watch(self)
 
 
 LucidBufferedStream = LucidBufferedReader | LucidBufferedWriter | LucidBufferedRandom
@@ -175,18 +185,21 @@ class LucidTextStream(_TextBase):
             return super().readline(size)
 
     def write(self, text: str, /) -> int:
+        stream = self._stream
+        if stream is not None and stream.belongs_to_parent:
+            raise stream.not_ours()
         with self._turn:
             return super().write(text)
 
     def writelines(self, lines: Iterable[str], /) -> None:  # type: ignore[override]
         with self._turn:
-            super().writelines(lines)
+            super().writelines(lines)  # calls `write`
 
     def flush(self) -> None:
         """Publish what was written: when this returns, every client that opens the file sees it."""
         stream = self._stream
         if stream is not None and stream.belongs_to_parent:
-            return
+            raise stream.not_ours()
         with self._turn:
             super().flush()
 
@@ -264,6 +277,7 @@ def raw_of(stream: Any) -> LucidFileStream:
 
 def buffered(raw: LucidFileStream, mode: Mode, size: int) -> LucidBufferedStream:
     """The buffer that fits the mode."""
+    raw.fill_bytes = size
     if mode.reading and mode.writing:
         return LucidBufferedRandom(raw, size)
     if mode.writing:

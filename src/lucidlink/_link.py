@@ -82,10 +82,10 @@ class Link:
         live = self.connect()
         try:
             return live.bridge.run(make(live.engine))
-        except Fault as fault:
+        except (Fault, RuntimeError) as error:
             if self.closed:
                 raise self.gone(path) from None
-            raise to_builtin(fault, path, path2) from None
+            raise to_builtin(error, path, path2) if isinstance(error, Fault) else error from None
 
     def forget(self, stream: LucidFileStream) -> None:
         """A stream has ended."""

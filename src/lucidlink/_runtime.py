@@ -105,7 +105,7 @@ class Runtime:
     def stop(self) -> None:
         """Unlink what is linked, end the loop, remove the local folder. A repeat does nothing.
 
-        Everything is ended even if some part fails; then the first failure is raised.
+        Everything is ended even if parts fail; then the last failure is raised, with the others as its context.
         """
         with self.lock:
             folder, self.folder = self.folder, None
@@ -157,10 +157,7 @@ class Login:
             token = self.credentials.parsed()
             return bridge.run(login(transport, token, clock=SystemClock(), random=os.urandom))
         except Fault as fault:
-            if fault.code is Code.UNAUTHENTICATED:
-                plain = to_builtin(fault)
-                raise AuthenticationError(plain.errno, plain.strerror) from None
-            raise to_builtin(fault, options.hub_url) from None
+            raise self.refusal(fault, options.hub_url) from None
 
     def filespaces(self) -> list[FilespaceInfo]:
         """What the account may link."""
@@ -170,7 +167,14 @@ class Login:
         try:
             return self.runtime.bridge().run(work)
         except Fault as fault:
-            raise to_builtin(fault, self.runtime.options.hub_url) from None
+            raise self.refusal(fault, self.runtime.options.hub_url) from None
+
+    def refusal(self, fault: Fault, path: str) -> OSError:
+        """The builtin for what the hub refused before there was a filespace to speak of."""
+        plain = to_builtin(fault, path)
+        if fault.code is Code.UNAUTHENTICATED:
+            return AuthenticationError(plain.errno, plain.strerror)
+        return plain
 
     def link(self, filespace: FilespaceId, name: str, root_path: str) -> Link:
         """Link a filespace. Raises Fault as `Account.link` does."""
@@ -194,7 +198,7 @@ class Login:
         try:
             return self._connect(filespace, root_path)
         except Fault as fault:
-            raise to_builtin(fault, root_path) from None
+            raise self.refusal(fault, root_path) from None
 
     def close(self) -> None:
         """Unlink everything. A repeat does nothing; everything is ended even if some part fails."""
@@ -203,8 +207,11 @@ class Login:
                 return
             linked = list(self.linked.values())
         with contextlib.ExitStack() as ending:
+            ending.callback(self._end)
             for filespace in linked:
                 ending.callback(filespace.unlink)
+
+    def _end(self) -> None:
         self.closed = True
         with self.runtime.lock, contextlib.suppress(ValueError):
             self.runtime.logins.remove(self)

@@ -60,7 +60,7 @@ class Daemon:
     def stop(self) -> None:
         """Unlink what is linked (with a sync under SYNC_ALL), then remove local files that are not to stay.
 
-        A repeat does nothing. Everything is ended even if a part fails; then that failure is raised.
+        A repeat does nothing. Everything is ended even if parts fail; then the last failure is raised.
         """
         self._runtime.stop()
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lucidfs.engine.handle import Handle
 from lucidfs.engine.locks import Locks
 from lucidfs.errors import Fault
-from lucidfs.limits import BUFFER_BYTES, OBJECT_BYTES_MIN
+from lucidfs.limits import BUFFER_BYTES, FRAME_BYTES, OBJECT_BYTES_MIN
 from lucidfs.types import LockMode
 from lucidlink._link import Link, Live
 from lucidlink._modes import Mode, parse_mode
@@ -45,6 +45,10 @@ class LucidFileStream(io.RawIOBase):
     """A raw, unbuffered stream on one file; made by `Filesystem.open(…, buffering=0)`.
 
     `read`, `readinto` return fewer bytes than asked for only at the end of the file; `write` takes everything.
+
+    Attributes:
+        fill_bytes: how much a buffer above asks for whatever it needs; 0: none does. After a jump it gets the rest of
+            one frame only: a random read of 4 KiB then fetches and copies one frame, not three.
     """
 
     _finished = True  # until __init__ is through: nothing to give back
@@ -59,6 +63,8 @@ class LucidFileStream(io.RawIOBase):
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._position = handle.size if mode.appending else 0
+        self._read_end = 0
+        self.fill_bytes = 0
         self._failure: BaseException | None = None
         self._finished = False
         link.streams[handle.id] = self
@@ -125,9 +131,13 @@ class LucidFileStream(io.RawIOBase):
             raise TypeError("readinto() argument must be read-write bytes-like object")
         if not view.nbytes:
             return 0
+        view = view.cast("B")
         with self._lock:
-            count = self._read_at(self._position, view.cast("B"))
-            self._position += count
+            position = self._position
+            if len(view) == self.fill_bytes and position != self._read_end:
+                view = view[: FRAME_BYTES - position % FRAME_BYTES]
+            count = self._read_at(position, view)
+            self._position = self._read_end = position + count
         return count
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -161,11 +171,9 @@ class LucidFileStream(io.RawIOBase):
     def _read_at(self, offset: int, view: memoryview) -> int:
         try:
             count = self._handle.read_cached(offset, view)
-            if count is None:
-                count = self._live.bridge.run(self._handle.read(offset, view))
         except Fault as fault:
             raise self._refusal(fault) from None
-        return count
+        return self._run(self._handle.read(offset, view)) if count is None else count
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -180,8 +188,8 @@ class LucidFileStream(io.RawIOBase):
             try:
                 for start in range(0, len(view), _WRITE_BYTES):
                     self._write_piece(view[start : start + _WRITE_BYTES])
-            except Fault as fault:
-                self._failure = self._refusal(fault)
+            except (Fault, RuntimeError) as error:
+                self._failure = self._refusal(error)
                 raise self._failure from None
             except BaseException as error:
                 self._failure = error
@@ -314,8 +322,7 @@ class LucidFileStream(io.RawIOBase):
         if self._link.closed:
             raise self._link.gone(self._name)
         if self.belongs_to_parent:
-            message = "the stream was opened for writing by the parent process: open the file anew in this one"
-            raise OSError(errno.EBADF, message, self._name)
+            raise self.not_ours()
         live = self._link.connect()
         with self._link.lock:
             if self._live is not live:
@@ -325,16 +332,21 @@ class LucidFileStream(io.RawIOBase):
                 self._live = live
                 self._link.streams[self._handle.id] = self
 
+    def not_ours(self) -> OSError:
+        """What a forked child gets that uses a stream which its parent writes."""
+        message = "the stream was opened for writing by the parent process: open the file anew in this one"
+        return OSError(errno.EBADF, message, self._name)
+
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         try:
             return self._live.bridge.run(work)
-        except Fault as fault:
-            raise self._refusal(fault) from None
+        except (Fault, RuntimeError) as error:
+            raise self._refusal(error) from None
 
-    def _refusal(self, fault: Fault) -> Exception:
+    def _refusal(self, error: Exception) -> Exception:
         if self._link.closed:
             return self._link.gone(self._name)
-        return to_builtin(fault, self._name)
+        return to_builtin(error, self._name) if isinstance(error, Fault) else error
 
     def _raise_failure(self) -> None:
         failure = self._failure
@@ -372,7 +384,7 @@ class LucidFileStream(io.RawIOBase):
             self._live.bridge.run(self._handle.close())
         except BaseException as error:
             self._abort_handle()
-            if isinstance(error, Fault):
+            if isinstance(error, (Fault, RuntimeError)):
                 raise self._refusal(error) from None
             raise
 

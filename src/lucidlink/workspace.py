@@ -115,7 +115,7 @@ class Workspace:
                 ) from None
             if fault.code is Code.NOT_FOUND and not found.name:
                 raise FilespaceNotFoundError(*_missing(asked)) from None
-            raise to_builtin(fault, root) from None
+            raise self._login.refusal(fault, root) from None
 
     def stop(self) -> None:
         """Unlink everything; afterwards the workspace cannot be used. A repeat does nothing."""

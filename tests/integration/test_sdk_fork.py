@@ -137,11 +137,16 @@ def test_open_writer_stays_the_parents(filespace: lucidlink.Filespace, home: str
     stream.write(data)
 
     def child() -> None:
-        uses: list[Callable[[], object]] = [lambda: stream.write(data * 100_000), lambda: stream.truncate(0)]
+        uses: list[Callable[[], object]] = [
+            lambda: stream.write(data),
+            lambda: stream.write(data * 100_000),
+            lambda: stream.writelines([data]),
+            stream.flush,
+            lambda: stream.truncate(0),
+        ]
         for use in uses:
             with pytest.raises(OSError) as raised:
                 use()
-                stream.flush()
             assert (raised.value.errno, raised.value.filename) == (errno.EBADF, path)
         stream.close()
         assert stream.closed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import lucidlink
 from tests.sdk import World, in_threads
 
@@ -60,3 +62,27 @@ def test_linking_at_once_gives_one_object(shared: World) -> None:
         linked: list[lucidlink.Filespace] = []
         in_threads(8, lambda _: linked.append(workspace.link_filespace(name="data")))
         assert len({id(each) for each in linked}) == 1
+
+
+def test_unlink_ends_what_waits(shared: World, fs: lucidlink.Filesystem, home: str) -> None:
+    path = f"{home}/file"
+    fs.write_file(path, b"content")
+    with fs.open(path, lock_type="exclusive"), shared.daemon() as daemon:
+        linked = daemon.authenticate(shared.credentials("second")).link_filespace(name="data")
+        inner, outcomes = linked.fs, []
+
+        def wait() -> None:
+            try:
+                inner.open(path, lock_type="exclusive")
+            except BaseException as error:  # noqa: BLE001
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=wait) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        while len(fs.list_locks(path)) < 4:
+            pass
+        linked.unlink()
+        for thread in threads:
+            thread.join()
+        assert [type(error) for error in outcomes] == [lucidlink.FilespaceError] * 3
