@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -51,8 +51,7 @@ def lucid(
 
 
 def _add(name: str, command: Callable[..., None], examples: str) -> None:
-    settings: dict[str, Any] = {"epilog": f"{examples}\n\n{EXIT_CODES}", "no_args_is_help": name != "quickstart"}
-    app.command(name, **settings)(command)
+    app.command(name, epilog=f"{examples}\n\n{EXIT_CODES}")(command)
 
 
 _add("quickstart", quickstart.quickstart, quickstart.EXAMPLES)
