@@ -17,10 +17,10 @@ from lucidfs.wire.transport import Connection, Receiver
 WIRE_PATH = "/wire/v1"
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
-# picows logs what it also raises or reports by on_ws_disconnected; twice is noise on a user's terminal.
-_SILENT = logging.getLogger("lucidfs.websocket.picows")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+# picows logs what it also raises or reports by on_ws_disconnected; twice is noise on a user's terminal. What comes with
+# a traceback is a mistake in our own callbacks, and told.
+_LOGGER = logging.getLogger("lucidfs.wire.websocket.picows")
+_LOGGER.addFilter(lambda record: record.exc_info is not None)
 
 
 class WebSocketTransport:
@@ -66,7 +66,7 @@ class WebSocketTransport:
                     websocket_handshake_timeout=CONNECT_TIMEOUT_S,
                     max_frame_size=MESSAGE_BYTES_MAX,
                     max_redirects=0,
-                    logger_name=_SILENT,
+                    logger_name=_LOGGER,
                 ),
                 CONNECT_TIMEOUT_S,
             )
