@@ -45,7 +45,7 @@ def plant(world: World) -> None:
             print(WORD, file=log)
         fs.create_symlink(f"/{WORD}-target", f"/{WORD}-link")
         fs.move(f"/{WORD}-folder", f"/{WORD}-moved")
-        fs.create(f"/{WORD}-created")
+        fs.close(fs.create(f"/{WORD}-created"))
         for path in (f"/{WORD}-missing", f"/{WORD}-large/{WORD}"):
             with pytest.raises(OSError):
                 fs.read_file(path)
