@@ -56,6 +56,7 @@ def test_time_in_which_the_hub_was_away_is_nobodys_silence() -> None:
     assert pass_time(clock, sessions, 8) == []
     clock.now_s += 3600  # suspended
     assert sessions.silent() == []
+    assert pass_time(clock, sessions, 1) == []
     assert pass_time(clock, sessions, 1) == [session], "what it was silent before counts"
 
 

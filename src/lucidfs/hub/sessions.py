@@ -111,11 +111,10 @@ class Sessions:
         count, else all clients would be expired at once for a fault that is not theirs.
         """
         now_s = self._clock.monotonic_s()
-        away_s = now_s - self._swept_s - self._limit_s / 4
-        self._swept_s = now_s
-        if away_s > 0:
+        pause_s, self._swept_s = now_s - self._swept_s, now_s
+        if pause_s > self._limit_s / 4:
             for session in self:
-                session.seen_s = min(now_s, session.seen_s + away_s)
+                session.seen_s = min(now_s, session.seen_s + pause_s)
         return [session for session in self if now_s - session.seen_s >= self._limit_s]
 
 
