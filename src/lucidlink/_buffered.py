@@ -66,7 +66,10 @@ class _Ending(_Base):
         self.write = self._refuse  # type: ignore[method-assign]
 
     def _refuse(self, data: object, /) -> int:
-        raise raw_of(self).not_ours()
+        stream = raw_of(self)
+        if stream.closed:
+            raise ValueError("write to closed file")
+        raise stream.not_ours()
 
     def close(self) -> None:
         """Publish what was written, release the locks."""
@@ -214,6 +217,10 @@ class LucidTextStream(_TextBase):
     def truncate(self, size: int | None = None, /) -> int:
         with self._turn, _unpublished(raw_of(self)):
             return super().truncate(size)
+
+    def reconfigure(self, **options: Any) -> None:
+        with self._turn, _unpublished(raw_of(self)):
+            super().reconfigure(**options)
 
     def refresh(self) -> None:
         """See the newest revision from now on; a lock call does so by itself."""

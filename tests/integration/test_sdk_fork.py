@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
@@ -310,3 +311,36 @@ def test_multiprocessing_workers(filespace: lucidlink.Filespace, home: str) -> N
         assert worker.exitcode == 0
     for number in range(3):  # the workers ended their sessions, so no lock has to expire
         assert fs.list_locks(f"{home}/{number}") == []
+
+
+def test_fork_beside_busy_threads(filespace: lucidlink.Filespace, home: str) -> None:
+    """Whatever the parent's other threads hold at the fork, the child's own locks are free."""
+    fs = filespace.fs
+    fs.write_file(f"{home}/data", os.urandom(500_000))
+    expected = fs.read_file(f"{home}/data")
+    ends = threading.Event()
+
+    def busy(number: int) -> None:
+        with fs.open(f"{home}/data") as reader, fs.open(f"{home}/{number}", "w") as writer:
+            while not ends.is_set():
+                writer.write(reader.read(1000).hex())
+                reader.seek(number * 1000)
+                fs.dir_exists(home)
+                fs.open(f"{home}/data", "r", encoding="latin-1").close()
+
+    threads = [threading.Thread(target=busy, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(8):
+
+            def child(number: int = number) -> None:
+                assert fs.read_file(f"{home}/data") == expected
+                fs.write_file(f"{home}/child-{number}", b"done")
+
+            in_child(child, leave=os._exit if number % 2 else _leave_normally)
+    finally:
+        ends.set()
+        for thread in threads:
+            thread.join()
+    assert len([name for name in fs.list_dir(home) if name.startswith("child")]) == 8

@@ -8,6 +8,7 @@ import gc
 import io
 import os
 import pickle
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,8 @@ def test_telling_and_seeking_text_publishes_nothing() -> None:
     stream.seek(0)
     assert stream.read() == "some text"
     stream.truncate(4)
+    stream.reconfigure(line_buffering=True)
+    assert stream.line_buffering
     assert handle.published is None
     stream.close()
     assert handle.published == b"some"
@@ -278,8 +281,9 @@ def test_mode_and_name_as_the_builtin(tmp_path: Path, mode: str) -> None:
 def test_illegal_modes_as_the_builtin(tmp_path: Path, mode: str) -> None:
     from lucidlink._modes import parse_mode
 
-    with pytest.raises(ValueError):
-        builtins.open(tmp_path / "file", mode)  # noqa: SIM115
+    if "U" not in mode or sys.version_info >= (3, 11):  # which 3.10 still took, and warned of
+        with pytest.raises(ValueError):
+            builtins.open(tmp_path / "file", mode)  # noqa: SIM115
     with pytest.raises(ValueError):
         parse_mode(mode)
 
