@@ -83,7 +83,8 @@ def test_a_closed_file_is_seen_at_once_by_another_process(workers: Callable[[], 
 
 def test_one_of_two_creators_wins(workers: Callable[[], Worker]) -> None:
     both = [workers(), workers()]
-    calls = ["fs.open({!r}, 'xb').close()", "fs.close(fs.create({!r}))", "fs.create_dir({!r})", "fs.create_symlink('x', {!r})"]
+    opened, created = "fs.open({!r}, 'xb').close()", "fs.close(fs.create({!r}))"
+    calls = [opened, created, "fs.create_dir({!r})", "fs.create_symlink('x', {!r})"]
     for number in range(40):
         call = calls[number % 4].format(f"/race-{number}")
         for worker in both:

@@ -143,7 +143,10 @@ class FilespaceMachine(RuleBasedStateMachine):
     @rule(who=WHO, src=PATHS, dst=PATHS)
     def move(self, who: int, src: str, dst: str) -> None:
         """When both paths are wrong, either may be the reason."""
-        wrong = [outcome_of(lambda: self.model.resolve(path, follow=False)) for path in (src, dst)]
+        wrong = [
+            outcome_of(lambda: self.model.resolve(src, follow=False)),
+            outcome_of(lambda: self.model.resolve(dst, follow=False)),
+        ]
         expected = outcome_of(lambda: self.model.move(src, dst))
         found = outcome_of(lambda: self.clients[who].fs.move(src, dst))
         if not (found.errno and found.errno in [outcome.errno for outcome in wrong]):
