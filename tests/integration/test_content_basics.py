@@ -16,6 +16,7 @@ import pytest
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import FRAME_BYTES, KIB, MIB, SMALL_BYTES_MAX
 from lucidfs.types import LockMode
+from lucidfs.wire.messages import Commit, Create
 from tests.contents import SMALL_CACHES, Client, Hubs, in_process, read_all, read_at
 
 Test = Callable[[Hubs], Awaitable[None]]
@@ -514,5 +515,35 @@ def test_many_patches_need_little_memory_and_still_merge_by_the_byte(
             await other.close()
         await handle.close()
         assert await yours.files.read_file("/a") == bytes(expected)
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("mode", ["append", "append new", "patch", "exclusive"])
+def test_a_flush_whose_answer_was_lost_may_be_repeated(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(hubs: Hubs) -> None:
+        client = await hubs.client()
+        append, new = mode.startswith("append"), mode in ("append new", "exclusive")
+        if not new:
+            await client.files.write_file("/a", b"0123456789")
+        handle = await client.files.open("/a", write=True, create=True, append=append, exclusive=mode == "exclusive")
+        expected = b"" if new else b"0123456789"
+        call = client.engine.session.call
+
+        async def lose(body: Any, **options: Any) -> Any:
+            reply = await call(body, **options)
+            if isinstance(body, Commit | Create):
+                monkeypatch.undo()
+                raise Fault(Code.UNAVAILABLE, "no answer")
+            return reply
+
+        monkeypatch.setattr(client.engine.session, "call", lose)
+        handle.write_nowait(None, b"first\n")
+        await refused(handle.flush(), Code.UNAVAILABLE)
+        handle.write_nowait(None, b"second\n")
+        await handle.close()
+        assert await client.files.read_file("/a") == expected + b"first\nsecond\n"
 
     run(tmp_path, test)

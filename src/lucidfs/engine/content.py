@@ -31,12 +31,22 @@ class ContentMap:
         size: bytes of the file.
         extents: sorted, not overlapping.
         small: sealed bytes of the extents whose object is 0.
+        generation: of the commit that made it, 0 when nothing was ever published.
     """
 
-    __slots__ = ("_firsts", "_last", "extents", "node", "revision", "size", "small")
+    __slots__ = ("_firsts", "_last", "extents", "generation", "node", "revision", "size", "small")
 
-    def __init__(self, node: int, revision: int, size: int, extents: Sequence[Extent] = (), small: bytes = b"") -> None:
+    def __init__(
+        self,
+        node: int,
+        revision: int,
+        size: int,
+        extents: Sequence[Extent] = (),
+        small: bytes = b"",
+        generation: int = 0,
+    ) -> None:
         self.node = node
+        self.generation = generation
         self.revision = revision
         self.size = size
         self.extents = list(extents)

@@ -237,8 +237,13 @@ class Files:
         """Run a flush so that `pending` and `sync` know of it."""
         task = self.loop.create_task(work)
         self._flushing.add(task)
-        task.add_done_callback(self._flushing.discard)
+        task.add_done_callback(self._flushed)
         return task
+
+    def _flushed(self, task: asyncio.Task[None]) -> None:
+        self._flushing.discard(task)
+        if not task.cancelled():
+            task.exception()  # a caller that was cancelled meanwhile does not ask
 
     async def forget(self, handle: Handle, target: Target) -> None:
         """A handle ended: give back its locks and its reserved name."""

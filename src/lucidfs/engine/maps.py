@@ -36,7 +36,7 @@ async def whole_content(session: Session, keys: FilespaceKeys, node: int, conten
             raise Fault(fault.code, f"{path} is damaged: {fault.message}") from None
     elif content.size or pages:
         raise Fault(Code.CORRUPT, f"{path} is damaged: a file that was never written has no content")
-    return ContentMap(node, content.revision, content.size, pages, content.small)
+    return ContentMap(node, content.revision, content.size, pages, content.small, content.generation)
 
 
 async def current_content(

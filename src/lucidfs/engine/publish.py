@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from weakref import WeakValueDictionary
 
 from lucidfs.crypto.keys import FilespaceKeys
@@ -46,9 +46,10 @@ class Target:
         handle: whose locks the commits rely on.
         exclusive: the file must be new; its name is reserved.
         wait_ms: how long a commit waits for locks of other clients.
+        unsure: generation and size of a commit whose answer never came: it may have been applied.
     """
 
-    __slots__ = ("exclusive", "folder", "handle", "name", "node", "number", "origin", "path", "wait_ms")
+    __slots__ = ("exclusive", "folder", "handle", "name", "node", "number", "origin", "path", "unsure", "wait_ms")
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class Target:
         self.handle = handle
         self.wait_ms = wait_ms
         self.exclusive = exclusive
+        self.unsure = (0, 0)
 
 
 class _Turn:
@@ -136,7 +138,9 @@ class Publisher:
                     await stack.enter_async_context(self._sole_writer(target, target.node))
                 elif lost > 1:
                     await asyncio.sleep(self._jitter_s(lost))
-                view = await rebase(view, await self.newest(target), target.origin)
+                newest = await self.newest(target)
+                made = target.unsure[1] if newest.generation == target.unsure[0] else None
+                view = await rebase(view, newest, target.origin, made)
 
     async def newest(self, target: Target) -> ContentMap:
         """The current content of the file. Raises Fault: NOT_FOUND, CORRUPT, UNAVAILABLE."""
@@ -159,8 +163,9 @@ class Publisher:
         """
         for _ in range(_PLACES_MAX):
             if target.node is None:
-                if await self._make(target, draft):
-                    return self._published(target, draft)
+                made = await self._make(target, draft)
+                if made is not None:
+                    return made
                 if not draft.replaces:
                     raise Fault(Code.STALE, "somebody else made the file first")
                 continue
@@ -173,38 +178,39 @@ class Publisher:
         raise Fault(Code.STALE, "the path changes faster than it can be written")
 
     async def _commit(self, target: Target, node: Node, draft: Draft) -> ContentMap:
+        content = self._content(node.id, draft)
         body = Commit(
             node.id,
             draft.base,
-            self._content(node.id, draft),
+            content,
             draft.whole,
             draft.clears,
             draft.touched,
             Wait(target.wait_ms, self._locks.held(target.handle)),
         )
-        reply = await self._session.call(body)
+        with _unsure(target, content):
+            reply = await self._session.call(body)
         target.node = node._replace(size=draft.size, mtime_ns=reply.mtime_ns, revision=reply.revision)
-        return self._published(target, draft)
+        return ContentMap(node.id, reply.revision, draft.size, draft.final, draft.small, content.generation)
 
-    async def _make(self, target: Target, draft: Draft) -> bool:
-        """Create the file with its content; False: somebody else made it, and `target.node` is theirs."""
+    async def _make(self, target: Target, draft: Draft) -> ContentMap | None:
+        """Create the file with its content; None: it is there already, made by somebody else or by a lost request."""
         assert target.folder is not None
-        content = self._content(target.number, draft)
-        wait = Wait(target.wait_ms)
+        content, wait = self._content(target.number, draft), Wait(target.wait_ms)
         try:
-            target.node = await self._tree.create_file(
-                target.folder, target.name, content, node=target.number, wait=wait
-            )
+            with _unsure(target, content):
+                node = await self._tree.create_file(target.folder, target.name, content, node=target.number, wait=wait)
         except Fault as fault:
             if fault.code is Code.ID_TAKEN:
                 self._ids.renew()
                 target.number = self._ids.take()
                 return await self._make(target, draft)
-            if fault.code is not Code.EXISTS or target.exclusive:
+            if fault.code is not Code.EXISTS or (target.exclusive and not target.unsure[0]):
                 raise
             await self._find_place(target)
-            return False
-        return True
+            return None
+        target.node = node
+        return ContentMap(node.id, node.revision, draft.size, draft.final, draft.small, content.generation)
 
     async def _find_place(self, target: Target) -> None:
         """Where the path leads now. Raises Fault: NOT_FOUND (its folder), IS_A_FOLDER."""
@@ -220,11 +226,6 @@ class Publisher:
         generation = self._ids.take()
         mac = content_mac(self._keys, node, draft.size, generation, draft.final)
         return NewContent(draft.size, generation, mac, draft.told, draft.small, draft.objects)
-
-    def _published(self, target: Target, draft: Draft) -> ContentMap:
-        node = target.node
-        assert node is not None
-        return ContentMap(node.id, node.revision, draft.size, draft.final, draft.small)
 
     # --- races ----------------------------------------------------------------------------------------------------
 
@@ -247,6 +248,17 @@ class Publisher:
 
     def _jitter_s(self, lost: int) -> float:
         return _JITTER_S * 2.0 ** min(lost, 6) * self._random(1)[0] / 255
+
+
+@contextmanager
+def _unsure(target: Target, content: NewContent) -> Iterator[None]:
+    """Remember a commit whose answer does not come, so that a repeated flush can see whether it was applied."""
+    try:
+        yield
+    except Fault as fault:
+        if fault.code is Code.UNAVAILABLE:
+            target.unsure = (content.generation, content.size)
+        raise
 
 
 def check_file(node: Node) -> None:

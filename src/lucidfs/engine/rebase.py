@@ -10,30 +10,42 @@ from lucidfs.engine.writer import BATCH_FRAMES
 from lucidfs.limits import FRAME_BYTES, OBJECT_BYTES_MIN
 
 
-async def rebase(view: View, content: ContentMap, origin: int) -> View:
+async def rebase(view: View, content: ContentMap, origin: int, made: int | None = None) -> View:
     """What `view` changed, over `content`.
 
     Args:
         view: the changes over an older content; not changed.
         content: the newest.
         origin: node whose key seals what must be sealed anew.
+        made: `content` was made by an earlier commit of these changes, which had this size then; None: it was not.
 
     Raises:
         Fault: own frames that had left memory could not be read back.
     """
     changes = view.overlay
     start = changes.append_start
+    if start is not None and made is not None:  # only what was appended since then is missing
+        moved = view.over(content, Overlay(content.size, append=True))
+        moved.overlay.truncate(min(content.size, changes.size))
+        await _append(view, made, moved, origin)
+        return moved
     if start is None or changes.start_over(content.size) == start:
         moved = view.over(content, changes.rebased(content.size))
         await _patch_anew(view, moved, origin)
         return moved
     moved = view.over(content, _without_appended(changes, content.size))
-    buffer = memoryview(bytearray(min(OBJECT_BYTES_MIN, changes.size - start)))
-    for offset in range(start, changes.size, OBJECT_BYTES_MIN):
+    await _append(view, start, moved, origin)
+    return moved
+
+
+async def _append(view: View, start: int, moved: View, origin: int) -> None:
+    """Write what `view` shows from `start` on to the end of `moved`."""
+    size = view.overlay.size
+    buffer = memoryview(bytearray(max(0, min(OBJECT_BYTES_MIN, size - start))))
+    for offset in range(start, size, OBJECT_BYTES_MIN):
         count = await view.read(offset, buffer)
         moved.overlay.write(moved.overlay.size, buffer[:count])
         await seal_ready(moved, origin)
-    return moved
 
 
 async def seal_ready(view: View, origin: int) -> None:
