@@ -104,6 +104,8 @@ def test_which_filespace(tmp_path: Path, account: int, filespace: int, code: Cod
         (m.Hello(99, "k", b"n" * 32), Code.VERSION),
         (m.Hello(1, "k", b"short"), Code.BAD_MESSAGE),
         (m.Hello(1, "k", b"n" * 32, -1), Code.BAD_MESSAGE),
+        (m.Hello(1, "k", b"n" * 32, 0, 2**63), Code.BAD_MESSAGE),
+        (m.Hello(1, "k", b"n" * 32, 0, 0, [2**63]), Code.BAD_MESSAGE),
         (m.Hello(1, "k" * 65, b"n" * 32), Code.BAD_MESSAGE),
     ],
 )

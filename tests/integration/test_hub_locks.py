@@ -15,6 +15,7 @@ from tests.hub_rig import OTHER_FILESPACE, ROOT, RawClient, Rig, name, refused, 
 FILE = 101
 EXCLUSIVE, SHARED = LockMode.EXCLUSIVE, LockMode.SHARED
 LONG_MS = 60_000
+BIG = 2**63  # the wire carries it, a database column does not
 
 
 async def locked(rig: Rig, mode: LockMode = EXCLUSIVE, **span: int) -> tuple[RawClient, RawClient]:
@@ -210,13 +211,23 @@ def test_locks_stay_inside_their_filespace(tmp_path: Path) -> None:
         (m.Lock(10, FILE, 1, SHARED, -1, 0), Code.INVALID),
         (m.Lock(10, FILE, 1, SHARED, 0, -1), Code.INVALID),
         (m.Lock(0, FILE, 1, SHARED), Code.INVALID),
+        (m.Lock(BIG, FILE, 1, SHARED), Code.INVALID),
+        (m.Lock(10, BIG, 1, SHARED), Code.INVALID),
+        (m.Lock(10, FILE, BIG, SHARED), Code.INVALID),
+        (m.Lock(10, FILE, -1, SHARED), Code.INVALID),
+        (m.Lock(10, FILE, 1, SHARED, BIG, 1), Code.INVALID),
+        (m.Lock(10, FILE, 1, SHARED, 1, BIG), Code.INVALID),
+        (m.Unlock(BIG, 1), Code.INVALID),
+        (m.Unlock(FILE, BIG), Code.INVALID),
+        (m.Reserve(BIG, name(1)), Code.INVALID),
         (m.Lock(9, FILE, 2, SHARED), Code.ID_TAKEN),
     ],
 )
-def test_locks_that_make_no_sense(tmp_path: Path, lock: m.Lock, code: Code) -> None:
+def test_locks_that_make_no_sense(tmp_path: Path, lock: m.Message, code: Code) -> None:
     async def scenario(rig: Rig) -> None:
         client, _ = await locked(rig)
         with refused(code):
             await client.call(lock)
+        await client.create(2)  # the next transaction goes through
 
     run(tmp_path, scenario)

@@ -72,6 +72,19 @@ def test_acknowledged_changes_are_never_applied_again(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(("seq", "acked"), [(2**63, 0), (-1, 0), (1, 2**63), (1, -1)])
+def test_numbers_that_no_client_reaches_end_the_connection(tmp_path: Path, seq: int, acked: int) -> None:
+    async def scenario(rig: Rig) -> None:
+        client = await rig.login()
+        client.acked = acked
+        with refused(Code.BAD_MESSAGE):
+            await client.ask(new_file(1), seq=seq)
+        await client.lost
+        assert await (await rig.login()).names() == []
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("changes", [1, 40])
 def test_every_change_happens_once_across_a_crash_of_the_hub(tmp_path: Path, changes: int) -> None:
     async def scenario(rig: Rig) -> None:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NUMBERS_END = 2**63
 _WITHOUT_FILESPACE = (Heartbeat, ListFilespaces, Bye)
 
 
@@ -210,6 +211,9 @@ class HubConnection:
     def _dispatch(self, request: Request) -> None:
         session, body = self._session, request.body
         assert session is not None
+        if not (0 <= request.seq < _NUMBERS_END and 0 <= request.acked < _NUMBERS_END):
+            self._refuse(request.id, Fault(Code.BAD_MESSAGE, "a sequence number is positive and below 2**63"))
+            return
         self._hub.sessions.seen(session)
         session.acknowledge(request.acked)
         try:

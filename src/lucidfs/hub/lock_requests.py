@@ -20,8 +20,7 @@ def acquire(tx: Tx, table: LockTable, caller: Caller, request: Lock, now_ns: int
     """Ask the table for a lock. Raises Fault(NOT_FOUND, IS_A_FOLDER, DENIED, INVALID, ID_TAKEN, TOO_MANY)."""
     if request.mode is LockMode.EXCLUSIVE and caller.role < Role.WRITE:
         raise Fault(Code.DENIED, f"the account {caller.account_name} may only read here: it takes shared locks only")
-    if request.lock <= 0:
-        raise Fault(Code.INVALID, "0 is not a lock id")
+    _check_ids(request.lock or -1, request.node, request.handle)
     start, end = byte_range(request.offset, request.length)
     node = tx.node(request.node)
     if node is None or node.filespace != caller.filespace:
@@ -44,6 +43,7 @@ def granted(waiter: Waiter) -> Locked:
 
 def release(table: LockTable, caller: Caller, request: Unlock) -> Unlocked:
     """Give back a handle's locks on a range. Raises Fault(INVALID, TOO_MANY)."""
+    _check_ids(request.node, request.handle)
     start, end = byte_range(request.offset, request.length)
     return Unlocked(table.release(request.node, Owner(caller.session, request.handle), start, end))
 
@@ -52,6 +52,7 @@ def reserve(tx: Tx, table: LockTable, caller: Caller, request: Reserve) -> Done:
     """Hold a free name. Raises Fault(NOT_FOUND, NOT_A_FOLDER, INVALID, EXISTS, TOO_MANY)."""
     if len(request.token) != TOKEN_BYTES:
         raise Fault(Code.INVALID, f"a name token has {TOKEN_BYTES} bytes")
+    _check_ids(request.parent)
     parent = tx.node(request.parent)
     if parent is None or parent.filespace != caller.filespace:
         raise Fault(Code.NOT_FOUND, "the folder is gone")
@@ -71,6 +72,13 @@ def unreserve(table: LockTable, caller: Caller, request: Unreserve) -> Done:
 
 def byte_range(offset: int, length: int) -> tuple[int, int]:
     """[start, end) of a lock request; length 0 reaches to the end. Raises Fault(INVALID)."""
-    if offset < 0 or length < 0 or offset >= END:
+    if not (0 <= offset < END and 0 <= length < END):
         raise Fault(Code.INVALID, f"no byte range: offset {offset}, length {length}")
     return offset, min(offset + length, END) if length else END
+
+
+def _check_ids(*ids: int) -> None:
+    """They fit the database's columns. Nothing else may enter the table: its rows travel with everybody's changes."""
+    for each in ids:
+        if not 0 <= each < END:
+            raise Fault(Code.INVALID, f"{each} is not an id")

@@ -23,7 +23,7 @@ def check_hello(hello: Hello) -> None:
     """Raises Fault(VERSION), Fault(BAD_MESSAGE)."""
     if hello.version != PROTOCOL_VERSION:
         raise Fault(Code.VERSION, f"this hub speaks version {PROTOCOL_VERSION}, the client version {hello.version}")
-    ids_fit = 0 <= hello.filespace < 2**63 and 0 <= hello.resume < 2**63
+    ids_fit = all(0 <= each < 2**63 for each in (hello.filespace, hello.resume, *hello.unacked))
     if len(hello.nonce) != NONCE_BYTES or len(hello.key_id) > 64 or len(hello.unacked) > UNACKED_MAX or not ids_fit:
         raise Fault(Code.BAD_MESSAGE, "the greeting is malformed")
 
