@@ -24,7 +24,7 @@ _STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("write"), _OFFSETS, _LENGTHS, st.integers(1, 255)),
         st.tuples(st.just("truncate"), _OFFSETS, st.just(0), st.just(0)),
-        st.tuples(st.just("seal"), st.just(0), st.just(0), st.just(0)),
+        st.tuples(st.sampled_from(["seal", "patch"]), st.just(0), st.just(0), st.just(0)),
     ),
     max_size=12,
 )
@@ -35,22 +35,25 @@ def _batch_maker() -> Callable[[list[int], list[bytearray]], Batch]:
     return lambda indexes, plains: Batch(7, next(numbers), next(numbers), indexes, plains)
 
 
+def _below(overlay: Overlay, frame: int, base: bytes) -> bytes | bytearray:
+    sealed = overlay.sealed.get(frame)
+    if sealed is None:
+        return base[frame * FRAME_BYTES : (frame + 1) * FRAME_BYTES]
+    assert sealed.batch.plains is not None
+    return sealed.batch.plains[sealed.position]
+
+
 def _shown(overlay: Overlay, base: bytes) -> bytes:
     """The file that base and changes make, put together frame by frame."""
     out = bytearray(overlay.size)
     for frame in range(-(-overlay.size // FRAME_BYTES)):
-        sealed = overlay.sealed.get(frame)
-        lower: bytes | bytearray = base[frame * FRAME_BYTES : (frame + 1) * FRAME_BYTES]
-        if sealed is not None:
-            assert sealed.batch.plains is not None
-            lower = sealed.batch.plains[sealed.position]
-        plain = overlay.make_frame(frame, lower)
+        plain = overlay.make_frame(frame, _below(overlay, frame, base))
         assert len(plain) <= min(FRAME_BYTES, overlay.size - frame * FRAME_BYTES), "no byte beyond the end"
         out[frame * FRAME_BYTES : frame * FRAME_BYTES + len(plain)] = plain
     return bytes(out)
 
 
-def _play(steps: list[tuple[str, int, int, int]], overlay: Overlay, model: bytearray) -> None:
+def _play(steps: list[tuple[str, int, int, int]], overlay: Overlay, model: bytearray, base: bytes) -> None:
     make = _batch_maker()
     for action, offset, length, octet in steps:
         if action == "write":
@@ -62,8 +65,11 @@ def _play(steps: list[tuple[str, int, int, int]], overlay: Overlay, model: bytea
             overlay.truncate(offset)
             model.extend(bytes(max(0, offset - len(model))))
             del model[offset:]
-        elif overlay.ready:
+        elif action == "seal" and overlay.ready:
             overlay.take_ready(64, make)
+        elif action == "patch" and overlay.pieces:
+            frames = list(overlay.pieces)
+            overlay.seal_patched(frames, {frame: _below(overlay, frame, base) for frame in frames}, make)
 
 
 @given(st.integers(0, _SIZE_MAX), _STEPS, st.booleans())
@@ -73,7 +79,7 @@ def test_changes_over_a_base_show_what_a_plain_file_would(
     base = b"b" * base_size
     overlay = Overlay(base_size, whole=whole)
     model = bytearray() if whole else bytearray(base)
-    _play(steps, overlay, model)
+    _play(steps, overlay, model, base)
     assert overlay.size == len(model)
     assert _shown(overlay, b"" if whole else base) == bytes(model)
     assert overlay.clean == (not whole and overlay.floor == 0 and overlay.cut is None and not overlay.touched())
@@ -83,7 +89,7 @@ def test_changes_over_a_base_show_what_a_plain_file_would(
 def test_frames_that_are_not_loose_need_no_making(base_size: int, steps: list[tuple[str, int, int, int]]) -> None:
     base = b"b" * base_size
     overlay, model = Overlay(base_size), bytearray(base)
-    _play(steps, overlay, model)
+    _play(steps, overlay, model, base)
     loose = set(overlay.loose(lambda frame: frame * FRAME_BYTES < base_size))
     sealed = overlay.whole_sealed()
     assert not loose & set(sealed)
@@ -102,8 +108,12 @@ def test_rebased_changes_do_to_the_new_base_what_they_did_to_the_old(
     base_size: int, new_size: int, steps: list[tuple[str, int, int, int]]
 ) -> None:
     overlay = Overlay(base_size)
-    _play(steps, overlay, bytearray(base_size))
+    _play(steps, overlay, bytearray(base_size), bytes(base_size))
     rebased = overlay.rebased(new_size)
+    for frame in rebased.patched():
+        plains = rebased.sealed[frame].batch.plains
+        assert plains is not None
+        rebased.unseal_patched(frame, plains[rebased.sealed[frame].position])
     shown = _shown(rebased, b"n" * new_size)
     touched = rebased.touched()
     for place in {0, new_size - 1, base_size, *(edge + by for span in touched for edge in span for by in (-1, 0))}:

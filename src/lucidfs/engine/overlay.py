@@ -194,6 +194,12 @@ class Overlay:
         pieces = self.pieces.get(frame)
         return pieces is None or not pieces.covers(low, high)
 
+    def patched(self) -> list[int]:
+        """Sealed frames that are not own throughout: over another base they must be put together anew."""
+        return [
+            frame for frame, sealed in self.sealed.items() if sealed.ranges is not None or sealed.valid < FRAME_BYTES
+        ]
+
     def lower_valid(self, frame: int) -> int:
         """How many bytes of the frame below the pieces show; the rest are zeros."""
         sealed = self.sealed.get(frame)
@@ -259,7 +265,10 @@ class Overlay:
         return max(shown, self.append_floor)
 
     def rebased(self, base_size: int) -> Overlay:
-        """The same changes over another base. Appended bytes keep their place: who moves them is `rebase`."""
+        """The same changes over another base.
+
+        Appended bytes keep their place, and `patched` frames their old surroundings: `rebase` moves and mends them.
+        """
         twin = self.copy()
         if not self.whole:
             twin.base_size = base_size

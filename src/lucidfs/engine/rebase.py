@@ -60,11 +60,7 @@ async def seal_ready(view: View, origin: int) -> None:
 
 async def _patch_anew(view: View, moved: View, origin: int) -> None:
     """Frames that were sealed with bytes of the old base get those of the new one."""
-    patched = [
-        frame
-        for frame, sealed in moved.overlay.sealed.items()
-        if sealed.ranges is not None and not _same_below(view, moved, frame)
-    ]
+    patched = [frame for frame in moved.overlay.patched() if not _same_below(view, moved, frame)]
     for first in range(0, len(patched), BATCH_FRAMES):
         frames = patched[first : first + BATCH_FRAMES]
         for frame, plain in (await view.lowers(frames)).items():
