@@ -308,6 +308,27 @@ def test_requests_in_flight_are_limited(tmp_path: Path, monkeypatch: pytest.Monk
     run(tmp_path, scenario)
 
 
+def test_repeats_are_not_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "REQUESTS_IN_FLIGHT_MAX", 2)
+
+    async def scenario(rig: Rig) -> None:
+        client, other = await rig.login(), await rig.login()
+        await client.create(1)
+        await client.call(m.Lock(9, 101, 1, LockMode.EXCLUSIVE))
+        locks = [m.Lock(10 + handle, 101, handle, LockMode.SHARED, wait_ms=60_000) for handle in (1, 2)]
+        for lock in locks:
+            other.change(lock)
+        await other.settled()
+        other.close()
+        again = await rig.login(resume=other.welcome.session)
+        waiting = [again.change(lock) for lock in locks]
+        await again.settled()
+        await client.call(m.Unlock(101, 1))
+        assert await asyncio.gather(*waiting) == [m.Locked(11), m.Locked(12)]
+
+    run(tmp_path, scenario)
+
+
 def test_roles_decide_what_may_be_sent(tmp_path: Path) -> None:
     async def scenario(rig: Rig) -> None:
         client, reader = await rig.login(), await rig.login(READER)

@@ -92,11 +92,8 @@ class HubConnection:
 
     def connection_lost(self, reason: str) -> None:
         """See wire.transport.Receiver."""
-        self._closed = True
-        self._stop_timer()
+        self._end(reason)
         self._hub.connection_ended(self, self._connection.peer)
-        for read in list(self.parked):
-            read.drop(Fault(Code.UNAVAILABLE, reason))
         if self._session is not None and self._session.connection is self:
             self._session.connection = None
 
@@ -119,9 +116,15 @@ class HubConnection:
     def close(self, reason: str) -> None:
         """End the connection."""
         if not self._closed:
-            self._closed = True
-            self._stop_timer()
+            self._end(reason)
             self._connection.close(reason)
+
+    def _end(self, reason: str) -> None:
+        """Nothing is sent or received any more; what waits here for locks leaves the line."""
+        self._closed = True
+        self._stop_timer()
+        for read in list(self.parked):
+            read.drop(Fault(Code.UNAVAILABLE, reason))
 
     # --- handshake --------------------------------------------------------------------------------------------
 
@@ -234,6 +237,8 @@ class HubConnection:
         self._hub.check_open()
         if session.caller.role < role and not isinstance(body, _WITHOUT_FILESPACE):
             raise Fault(Code.DENIED, f"the account {session.caller.account_name} may not do that here")
+
+    def _check_room(self, session: Session) -> None:
         if len(session.running) + len(self.parked) >= REQUESTS_IN_FLIGHT_MAX:
             raise Fault(Code.TOO_MANY, f"more than {REQUESTS_IN_FLIGHT_MAX} requests in flight")
 
@@ -250,6 +255,7 @@ class HubConnection:
         if reply is not None:
             self.send(codec.encode_reply(request.id, reply))
             return
+        self._check_room(session)  # not for repeats: after a lost connection all that runs is sent again
         if len(session.replies) >= REPLIES_UNACKED_MAX:
             raise Fault(Code.TOO_MANY, "too many replies that were not acknowledged")
         change = session.running[seq] = Change(self._hub, session, request, ReplyTo(self, request.id))
@@ -266,6 +272,7 @@ class HubConnection:
         elif isinstance(body, Bye):
             self._hub.end_session(session, "the client said goodbye", told=lambda: self._farewell(request.id))
         else:
+            self._check_room(session)
             Read(self._hub, session, body, ReplyTo(self, request.id)).start()
 
     def _grants(self, session: Session, body: GrantObjects) -> Grants:
