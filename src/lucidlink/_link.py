@@ -18,6 +18,7 @@ from lucidlink._paths import to_builtin
 from lucidlink.exceptions import FilespaceError
 
 if TYPE_CHECKING:
+    from lucidlink._raw import OpenHandle
     from lucidlink.stream import LucidFileStream
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Link:
                 raise self.gone(path) from None
             raise to_builtin(error, path, path2) if isinstance(error, Fault) else error from None
 
-    def forget(self, stream: LucidFileStream) -> None:
+    def forget(self, stream: OpenHandle) -> None:
         """A stream has ended."""
         number = stream.number
         self.created.pop(number, None)

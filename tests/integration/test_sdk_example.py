@@ -58,6 +58,6 @@ def test_it_leaves_nothing_out() -> None:
     shown = (lucidlink.Daemon, lucidlink.Workspace, lucidlink.Filespace, lucidlink.Filesystem, lucidlink.Client)
     inner = {"open_binary", "sync_mode", "root_path"}  # what `open` and the models show
     for kind in (*shown, lucidlink.FsUtils, lucidlink.FileHandle):
-        for name in vars(kind):
+        for name in dir(kind):
             if not name.startswith("_") and name not in inner:
                 assert re.search(rf"\.{name}\b", text), f"{kind.__name__}.{name}"
