@@ -50,6 +50,9 @@ def plant(world: World) -> None:
             with pytest.raises(OSError):
                 fs.read_file(path)
         assert fs.read_file(f"/{WORD}-moved/{WORD}-small") == CONTENT * 10
+    with world.client() as client:
+        fs = client.fs
+        assert CONTENT in fs.read_file(f"/{WORD}-large")
         fs.delete_dir(f"/{WORD}-moved", recursive=True)
 
 
