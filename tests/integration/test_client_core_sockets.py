@@ -214,7 +214,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def impostor(answer: Callable[[bytes], bytes] | None) -> AsyncIterator[str]:
-    """A server that answers the first bytes of each connection with `answer` of them; None: never."""
+    """A server that answers the first bytes of each connection with `answer` of them; None: never; b"": hangs up."""
     tasks: set[asyncio.Task[None]] = set()
     writers: set[asyncio.StreamWriter] = set()
 
@@ -225,9 +225,10 @@ async def impostor(answer: Callable[[bytes], bytes] | None) -> AsyncIterator[str
         writers.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             request = await reader.readuntil(b"\r\n\r\n")
-            if answer is not None:
-                writer.write(answer(request))
-            await reader.read()
+            said = None if answer is None else answer(request)
+            writer.write(said or b"")
+            if said != b"":
+                await reader.read()
         writer.close()
         writers.discard(writer)
         tasks.discard(task)
@@ -258,6 +259,7 @@ def upgraded(frame: bytes) -> Callable[[bytes], bytes]:
 
 IMPOSTORS = {
     "black hole": (None, Code.UNAVAILABLE),
+    "one that hangs up": (lambda _: b"", Code.UNAVAILABLE),
     "a web server": (lambda _: b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", Code.UNAVAILABLE),
     "noise": (lambda _: os.urandom(64) + b"\r\n\r\n", Code.UNAVAILABLE),
     "garbage in frames": (upgraded(b"garbage"), Code.UNAVAILABLE),

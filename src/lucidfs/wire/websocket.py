@@ -78,7 +78,8 @@ class WebSocketTransport:
             raise Fault(Code.UNAVAILABLE, f"no hub speaks at {self.url}: {_first_line(error)}") from error
         except OSError as error:
             raise Fault(Code.UNAVAILABLE, f"cannot reach the hub at {self.url}: {_first_line(error)}") from error
-        assert isinstance(listener, _Connection)
+        if not isinstance(listener, _Connection):  # picows: the connection was lost while it shook hands
+            raise Fault(Code.UNAVAILABLE, f"the hub at {self.url} closed the connection while it was opened")
         return listener
 
 
