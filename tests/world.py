@@ -7,11 +7,10 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from lucidfs.testing.hubs import HubThread, ProcessHub
-
 import lucidlink
 from lucidfs.crypto.token import Token
 from lucidfs.engine.administration import Administration
+from lucidfs.testing.hubs import HubThread, ProcessHub
 from lucidfs.types import Role
 
 NUMBERS = itertools.count(1)

@@ -46,7 +46,7 @@ class StreamMachine(RuleBasedStateMachine):
         self.path, self.local = f"/{name}", self.folder / name
         self.ours: Any = None
         self.theirs: Any = None
-        self.text = False
+        self.text = self.appends = False
         self.tells: list[int] = []
 
     def both(self, call: Callable[[Any], object]) -> Outcome:
@@ -93,6 +93,7 @@ class StreamMachine(RuleBasedStateMachine):
         elif ours.exception is not None:
             raise ours.exception
         self.ours, self.theirs, self.text, self.tells = ours.value, theirs.value, text, []
+        self.appends = "a" in mode
 
     opened = precondition(lambda self: self.ours is not None)
     opened_text = precondition(lambda self: self.ours is not None and self.text)
@@ -115,11 +116,17 @@ class StreamMachine(RuleBasedStateMachine):
         if self.both(lambda file: file.writable()).value:
             self.check_content()
 
+    def settle(self) -> None:
+        """Where an appending stream stands depends on how much of it is buffered, until it is flushed."""
+        if self.appends:
+            self.both(lambda file: file.flush())
+
     # --- move about ---
 
     @opened_binary
     @rule(offset=SIZES | st.integers(-300, -1), whence=st.sampled_from([0, 0, 1, 2]))
     def seek(self, offset: int, whence: int) -> None:
+        self.settle()
         self.both(lambda file: file.seek(offset, whence))
 
     @opened_text
@@ -137,6 +144,7 @@ class StreamMachine(RuleBasedStateMachine):
     @opened
     @rule()
     def tell(self) -> None:
+        self.settle()
         position = self.both(lambda file: file.tell()).value
         if isinstance(position, int):
             self.tells.append(position)
