@@ -98,10 +98,8 @@ class ProcessHub:
 
     def start(self) -> None:
         """Start it, on the same port as before if there was one; returns when it serves."""
-        command = [sys.executable, "-m", "lucidfs.cli", "hub", "start", "--data", str(self.data)]
-        self._process = subprocess.Popen(
-            [*command, "--listen", self._listen], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
-        )
+        command = [sys.executable, *self.arguments(self._listen)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("ready "):
@@ -111,11 +109,20 @@ class ProcessHub:
         self.stop()
         raise RuntimeError("the hub process ended before it was ready")
 
+    def arguments(self, listen: str) -> list[str]:
+        """What follows the interpreter on its command line; it must print a line `ready URL`."""
+        return ["-m", "lucidfs.cli", "hub", "start", "--data", str(self.data), "--listen", listen]
+
     @property
     def pid(self) -> int:
         """Of the process."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, or is stopped by a signal."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """SIGKILL: no courtesy, no cleaning up."""
