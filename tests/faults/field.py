@@ -85,13 +85,14 @@ class Field:
 
     Args:
         folder: local.
+        session_limit_s: of the hub.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, session_limit_s: float = SESSION_LIMIT_S) -> None:
         data, token = new_data(folder)
         self.journals = folder / "journals"
         self.journals.mkdir()
-        self.hub = FaultHub(data, SESSION_LIMIT_S)
+        self.hub = FaultHub(data, session_limit_s)
         self.world = World(self.hub, token)
         self.random = random.Random(os.urandom(8))
         self.loads: list[Load] = []
@@ -117,6 +118,11 @@ class Field:
         self.loads.append(load)
         load.wait_ready()
         return load
+
+    @staticmethod
+    def rounds(least: int, share: int = 4) -> int:
+        """How many rounds a test makes that has a share of all."""
+        return max(least, ROUNDS // share)
 
     def let_work(self) -> None:
         """A moment of random length: what comes next hits anywhere."""
