@@ -93,7 +93,7 @@ class Stage:
         """End with a check of every invariant."""
         try:
             with self.database.read() as tx:
-                assert problems(tx, FILESPACE, self.objects) == []
+                assert problems(tx, FILESPACE) == []
                 assert problems(tx, OTHER) == []
         finally:
             self.database.close()

@@ -275,7 +275,7 @@ class OperationsMachine(RuleBasedStateMachine):
             self.compare(reading, self.saved)
 
     def compare(self, tx: Tx, model: Model) -> None:
-        assert problems(tx, FILESPACE, self.stage.objects) == []
+        assert problems(tx, FILESPACE) == []
         scene = Scene(tx, Caller(ANN, 2, "ann", FILESPACE, Role.READ), NoLocks(), self.stage.now_ns)
         for key, node in model.nodes.items():
             row = tx.node(key)

@@ -119,6 +119,15 @@ def row_of(held: Held) -> LockRow:
     )
 
 
+def held_of(row: LockRow) -> Held:
+    """A lock as the database kept it."""
+    end = row.offset + row.length if row.length else END
+    owner = Owner(row.session, row.handle)
+    return Held(
+        row.id, row.filespace, row.node, owner, LockMode(row.mode), row.offset, end, row.account, row.since_ns
+    )  # fmt: skip
+
+
 def info_of(held: Held, *, waiting: bool = False) -> LockInfo:
     """A lock, or a wish for one, as clients see it."""
     length = 0 if held.end == END else held.end - held.start

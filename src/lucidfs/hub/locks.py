@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import LockRow
-from lucidfs.hub.exclusion import END, Held, Need, Owner, Ranges, Waiter, info_of, row_of, would_block
+from lucidfs.hub.exclusion import END, Held, Need, Owner, Ranges, Waiter, held_of, info_of, row_of, would_block
 from lucidfs.limits import LOCKS_PER_SESSION_MAX
 from lucidfs.types import Access, LockMode
 from lucidfs.wire.messages import LockInfo
@@ -67,11 +67,7 @@ class LockTable:
     def load(self, rows: Iterable[LockRow]) -> None:
         """Take over what was held when the hub last stopped."""
         for row in rows:
-            owner = Owner(row.session, row.handle)
-            end = row.offset + row.length if row.length else END
-            mode = LockMode(row.mode)
-            held = Held(row.id, row.filespace, row.node, owner, mode, row.offset, end, row.account, row.since_ns)
-            self._insert(held)
+            self._insert(held_of(row))
 
     def acquire(self, wish: Held) -> Waiter:
         """Ask for a lock: `ready` if it was granted at once, else in line. Asking again for what is held is granted.

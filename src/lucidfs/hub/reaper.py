@@ -1,8 +1,10 @@
 """What nobody needs any more goes away: dead objects after their grace period, replies of sessions long ended.
 
 An object goes in three steps, each safe to be the last before a crash: its row is *condemned* in a transaction, so
-that no commit can use it again; its bytes are deleted from the store; its row is deleted. A condemned row that a
-crash left behind is found again by the next round.
+that no commit can use it again; its bytes are deleted from the store; its row says *spent*. A condemned row that a
+crash left behind is found again by the next round. Spent rows stay for SPENT_KEPT_S, because a client that comes back
+late may still try to commit the object (docs/decisions/0007-tombstones.md); those whose bytes stood in the database
+go at once, for a commit brings them along.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from lucidfs.errors import Code, Fault
 from lucidfs.limits import EXTENTS_PER_COMMIT_MAX, FILE_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BYTES_MAX
 from lucidfs.namespace.extents import frame_count, overlay, validate
 from lucidfs.namespace.lookup import ID_MAX
-from lucidfs.namespace.tree import CONDEMNED, NodeRow, ObjectRow, SmallContent, Tree
+from lucidfs.namespace.tree import NodeRow, ObjectRow, SmallContent, Tree
 from lucidfs.wire.messages import Extent, NewContent, NewObject
 
 MAC_BYTES = 16
@@ -170,7 +170,9 @@ def _known(tree: Tree, filespace: int, item: NewObject) -> ObjectRow | None:
     if not (0 < item.id <= ID_MAX and 0 < item.size <= OBJECT_BYTES_MAX) or len(item.data) not in (0, item.size):
         raise Fault(Code.INVALID, f"an object has an id, and 1 to {OBJECT_BYTES_MAX} bytes")
     row = tree.object(item.id)
-    if row is not None and (row.filespace != filespace or row.size != item.size or row.live == CONDEMNED):
+    if row is not None and row.live < 0 and row.filespace == filespace:
+        raise Fault(Code.INVALID, "what was uploaded was not committed for too long and is given up: write it again")
+    if row is not None and (row.filespace != filespace or row.size != item.size):
         raise Fault(Code.INVALID, "the object's id is taken by another object")
     return row
 
@@ -178,7 +180,7 @@ def _known(tree: Tree, filespace: int, item: NewObject) -> ObjectRow | None:
 def _usable(tree: Tree, filespace: int, object: int) -> ObjectRow:
     """The row of an object that an extent refers to and that the commit does not bring."""
     row = tree.object(object)
-    if row is None or row.filespace != filespace or row.live == CONDEMNED:
+    if row is None or row.filespace != filespace or row.live < 0:
         raise Fault(Code.STALE, "a part of the content was deleted meanwhile: read it again")
     return row
 

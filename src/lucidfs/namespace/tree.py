@@ -47,12 +47,13 @@ class ObjectRow(NamedTuple):
     id: int
     filespace: int
     size: int  # bytes
-    live: int  # bytes that extents use, counted once per extent; CONDEMNED: being deleted, never to be used again
-    dead_since_ns: int  # since when `live` is 0; 0: it is not
+    live: int  # bytes that extents use, counted once per extent; below 0: never to be used again
+    dead_since_ns: int  # since when `live` is 0; 0: it is not. SPENT: since when the bytes are gone
     held: bool = False  # its bytes stand in the database, not in the store
 
 
-CONDEMNED = -1
+CONDEMNED = -1  # an object that is being deleted
+SPENT = -2  # an object whose bytes are gone; its number is kept for a while, so that nobody commits it late
 
 
 class Counts(NamedTuple):

@@ -15,10 +15,11 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from lucidfs.namespace.tree import CONDEMNED, Counts, NodeRow, ObjectRow, SmallContent, Tree
+from lucidfs.namespace.tree import CONDEMNED, SPENT, Counts, NodeRow, ObjectRow, SmallContent, Tree
 
 __all__ = [
     "CONDEMNED",
+    "SPENT",
     "AccountRow",
     "Counts",
     "Database",
@@ -105,6 +106,10 @@ class Tx(Tree, Protocol):
         ...
 
     def delete_object(self, object: int) -> None: ...
+
+    def forget_spent(self, before_ns: int, limit: int) -> int:
+        """Delete up to `limit` rows of objects whose bytes are gone since before. Returns how many."""
+        ...
 
     def counts(self, filespace: int) -> Counts: ...
 
@@ -202,6 +207,27 @@ class Tx(Tree, Protocol):
         ...
 
     def put_setting(self, key: str, value: bytes) -> None: ...
+
+    # for who looks at everything: fsck, sweeper, backup
+    def damage(self) -> list[str]:
+        """What the database finds wrong with its own pages, indexes and references; reads all of it."""
+        ...
+
+    def strays(self) -> list[tuple[str, int]]:
+        """Rows of things that are not there: (what it is, id). Extents, counters, replies, locks, sessions."""
+        ...
+
+    def all_nodes(self, after: int, limit: int) -> list[NodeRow]:
+        """Nodes of all filespaces with id > `after`, by id."""
+        ...
+
+    def all_objects(self, after: int, limit: int) -> list[ObjectRow]:
+        """Objects of all filespaces with id > `after`, by id."""
+        ...
+
+    def object_filespaces(self) -> list[int]:
+        """Filespaces that are there, and those that are gone but have rows of objects."""
+        ...
 
 
 class Database(Protocol):

@@ -15,6 +15,7 @@ import apsw
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import Database, Tx
 from lucidfs.hub.database.sqlite_accounts import SqliteAccounts
+from lucidfs.hub.database.sqlite_audit import SqliteAudit
 from lucidfs.hub.database.sqlite_rows import as_os_errors
 from lucidfs.hub.database.sqlite_service import SqliteService
 from lucidfs.hub.database.sqlite_tree import SqliteTree
@@ -25,7 +26,7 @@ _STATEMENTS_CACHED = 256  # more than there are statements
 _BUSY_MS = 5_000  # for the moments in which SQLite locks even readers out: recovery after a crash, the first opening
 
 
-class SqliteTx(SqliteTree, SqliteService, SqliteAccounts):
+class SqliteTx(SqliteTree, SqliteService, SqliteAccounts, SqliteAudit):
     """One transaction on one connection; see `Tx`."""
 
 

@@ -164,11 +164,26 @@ class SqliteTree:
         return None if row is None else row[0]
 
     def dead_objects(self, before_ns: int, limit: int) -> list[ObjectRow]:
-        sql = _OBJECT + "WHERE dead_since_ns > 0 AND dead_since_ns < ? ORDER BY dead_since_ns LIMIT ?"
+        sql = _OBJECT + "WHERE dead_since_ns > 0 AND dead_since_ns < ? AND live > -2 ORDER BY dead_since_ns LIMIT ?"
         return [_object_of(row) for row in self._run.all(sql, (before_ns, limit))]
 
     def delete_object(self, object: int) -> None:
         self._do("DELETE FROM object WHERE id = ?", (object,))
+
+    def forget_spent(self, before_ns: int, limit: int) -> int:
+        old = self._run.all(
+            "SELECT id FROM object WHERE live = -2 AND dead_since_ns < ? ORDER BY dead_since_ns LIMIT ?",
+            (before_ns, limit),
+        )
+        self._run.do_many("DELETE FROM object WHERE id = ?", old)
+        return len(old)
+
+    def all_nodes(self, after: int, limit: int) -> list[NodeRow]:
+        rows = map(NodeRow._make, self._run.all(_NODE + "WHERE id > ? ORDER BY id LIMIT ?", (after, limit)))
+        return [self._touched.get(row.id, row) for row in rows]
+
+    def all_objects(self, after: int, limit: int) -> list[ObjectRow]:
+        return [_object_of(row) for row in self._run.all(_OBJECT + "WHERE id > ? ORDER BY id LIMIT ?", (after, limit))]
 
     # counters
 
