@@ -68,7 +68,8 @@ REQUESTS: list[m.Message] = [
 VALUES: list[Any] = [
     None, True, 0, 1, -1, 2**31, 2**63 - 1, 2**63, 2**64 - 1, -(2**63), 1.5, float("nan"), float("inf"), "", "text",
     "\0", "💥" * 100, b"", b"x", b"x" * 300, b"\0" * 16, [], [None], [[]], [[[[[[]]]]]], {}, {"a": 1}, {1: 2},
-    msgspec.msgpack.Ext(5, b"ext"), list(range(600)), [0] * 9000, [[0, 1]] * 9000, ROOT, FILE, FOLDER, LINK, LARGE, OBJECT,
+    msgspec.msgpack.Ext(5, b"ext"), list(range(600)), [0] * 9000, [[0, 1]] * 9000, ROOT, FILE, FOLDER, LINK, LARGE,
+    OBJECT,
 ]  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def answers(wire: Wire, frame: bytes) -> list[m.Message]:
     """What the hub says to a frame, up to its answer to a heartbeat that follows. Raises Closed."""
     wire.send(frame)
     wire.send(msgspec.msgpack.encode([SENTINEL, 0, 0, m.Heartbeat()]))
-    said = []
+    said: list[m.Message] = []
     while True:
         answer = wire.message()
         if isinstance(answer, m.Reply) and answer.id == SENTINEL:
