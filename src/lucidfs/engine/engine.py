@@ -64,8 +64,15 @@ class Engine:
         clock: Clock,
         random: Callable[[int], bytes],
         store: ObjectStore | None = None,
+        workers: Runner | None = None,
+        sleep: Callable[[float], object] | None = None,
     ) -> Engine:
-        """Log in to a filespace and put its client together. See `Account.link`."""
+        """Log in to a filespace and put its client together. See `Account.link`.
+
+        Args:
+            workers: run the body work; None: made as the settings say. For a simulation, as is:
+            sleep: waits that many seconds between two attempts at the store, in a worker; None: the thread waits.
+        """
         session = Session(transport, keys, filespace, clock=clock, random=random, software=settings.software)
         welcome = await session.open()
         try:
@@ -74,7 +81,7 @@ class Engine:
             root = await _linked_root(session, filespace_keys, welcome, root_path)
             ids = Ids(random)
             tree, locks = Tree(session, filespace_keys, ids, root), Locks(session, ids)
-            bodies = _BodyWork(session, settings, clock, random, store)
+            bodies = _BodyWork(session, settings, clock, random, store, workers, sleep)
             files = Files(
                 session,
                 tree,
@@ -140,6 +147,7 @@ class _BodyWork:
 
     Args:
         store: where objects are; None: wherever the hub's signed URLs lead.
+        workers, sleep: see `Engine.link`.
     """
 
     def __init__(
@@ -149,14 +157,16 @@ class _BodyWork:
         clock: Clock,
         random: Callable[[int], bytes],
         store: ObjectStore | None,
+        workers: Runner | None,
+        sleep: Callable[[float], object] | None,
     ) -> None:
         self.grants = Grants(session, clock) if store is None else None
         bare = store if self.grants is None else SignedStore(self.grants.url_for)
         assert bare is not None
         self._ending = threading.Event()  # ends the pauses between attempts of worker threads
-        self.store = wrap_store(bare, clock=clock, random=random, sleep=self._ending.wait)
-        self.workers: Runner = Workers(settings.workers) if settings.workers else InlineWorkers()
-        self._threads = settings.workers > 0
+        self.store = wrap_store(bare, clock=clock, random=random, sleep=sleep or self._ending.wait)
+        self._threads = workers is None and settings.workers > 0
+        self.workers = workers or (Workers(settings.workers) if settings.workers else InlineWorkers())
         self._own_store = store is None
 
     async def close(self) -> None:
