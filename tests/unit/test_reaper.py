@@ -12,9 +12,10 @@ import pytest
 
 from lucidfs.errors import Fault
 from lucidfs.hub import reaper as reaper_module
-from lucidfs.hub.database.base import CONDEMNED, SessionRow, Tx
+from lucidfs.hub.database.base import CONDEMNED, SPENT, SessionRow, Tx
+from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.reaper import Reaped, Reaper, condemn
-from lucidfs.limits import DEAD_OBJECT_GRACE_S, REPLIES_KEPT_S
+from lucidfs.limits import DEAD_OBJECT_GRACE_S, REPLIES_KEPT_S, SPENT_KEPT_S
 from lucidfs.objects.base import ObjectName
 from lucidfs.objects.memory import MemoryStore
 from lucidfs.types import FilespaceId, ObjectId
@@ -31,7 +32,7 @@ class World:
         self.stage = Stage(folder)
         self.store: MemoryStore = MemoryStore()
         self.time_ns = 1_000
-        self.reaper = Reaper(self, self.store, clock=self, executor=None)
+        self.reaper = Reaper(self, Deleter(self.store, None), clock=self)
 
     def now_ns(self) -> int:
         return self.time_ns
@@ -80,7 +81,7 @@ def test_dead_objects_go_after_their_grace(world: World) -> None:
     assert world.round() == Reaped()
     after_grace(world)
     assert world.round() == Reaped(objects=1, bytes=SEALED)
-    assert world.stored() == {live} and world.stage.live(dead) is None
+    assert world.stored() == {live} and world.stage.live(dead) == SPENT
 
 
 def test_objects_in_the_database_go_too(world: World) -> None:
@@ -128,6 +129,21 @@ def test_a_condemned_object_is_not_used_again(world: World) -> None:
         world.stage.do(m.Create(ROOT, world.stage.new("g"), m.NewContent(65_536, 1, b"m" * 16, content.extents)))
 
 
+def test_the_number_of_a_deleted_object_stays_spent(world: World) -> None:
+    content = world.stage.big(1)
+    object = content.objects[0].id
+    world.stage.file("f", content=content)
+    world.stage.do(m.Delete(path("f")))
+    after_grace(world)
+    assert world.round().objects == 1
+    with pytest.raises(Fault, match="given up"):  # the client never heard that its commit had been applied
+        world.stage.file("f", content=content)
+    assert world.round() == Reaped()
+    world.time_ns += int(SPENT_KEPT_S * 1e9) + 1
+    assert world.round() == Reaped()
+    assert world.stage.live(object) is None
+
+
 def test_replies_of_sessions_long_ended_go(world: World) -> None:
     tx = world.stage.database.begin()
     for session, ended_ns in ((1, 0), (2, 5), (3, 50)):
@@ -160,7 +176,7 @@ def test_rounds_go_on_after_one_that_failed(
                 rounds.append(reaped)
                 done.set()
 
-            reaper = Reaper(world, world.store, clock=world, executor=executor, observe=observe)
+            reaper = Reaper(world, Deleter(world.store, executor), clock=world, observe=observe)
             running = asyncio.create_task(reaper.run())
             await done.wait()
             running.cancel()

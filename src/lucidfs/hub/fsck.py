@@ -94,7 +94,9 @@ class Checker:
         """Everything that is wrong, as it is found."""
         if not self._only:
             yield from (Problem("database", text) for text in self._tx.damage())
-            yield from (Problem("strays", f"{what} {number:016x} that is not there") for what, number in self._tx.strays())
+            yield from (
+                Problem("strays", f"{what} {number:016x} that is not there") for what, number in self._tx.strays()
+            )
             yield from (Problem(*found) for found in check_service(self._tx))
         for row in self._filespaces():
             yield from self._check_root(row)
@@ -132,7 +134,9 @@ class Checker:
             self._data[node.filespace] += node.size
         yield from self._check_place(node)
         if node.kind not in _KINDS or (node.kind == _LINK) != bool(node.target):
-            yield Problem("kind", f"node {node.id:016x} is of kind {node.kind}, its target has {len(node.target)} bytes")
+            yield Problem(
+                "kind", f"node {node.id:016x} is of kind {node.kind}, its target has {len(node.target)} bytes"
+            )
         yield from self._check_content(node)
 
     def _check_place(self, node: NodeRow) -> Iterator[Problem]:
@@ -209,7 +213,11 @@ class Checker:
         if bool(row.dead_since_ns) == (live > 0):
             yield Problem("dead", f"{where}: live {live}, dead since {row.dead_since_ns}")
         data = self._tx.object_data(row.id)
-        if row.held != (data is not None) or (data is not None and len(data) != row.size) or row.size <= 0:
+        if (
+            row.held != (data is not None)
+            or (data is not None and len(data) != row.size)
+            or (row.size <= 0 and usable(row))
+        ):
             yield Problem("held", f"{where}: its bytes are not where its row says")
         self._storage[row.filespace] += row.size if live else 0
 

@@ -19,6 +19,8 @@ from lucidfs.hub.admission import Admission
 from lucidfs.hub.committer import Committer
 from lucidfs.hub.connection import HubConnection
 from lucidfs.hub.database.base import AccountRow, Database, SessionRow, Tx
+from lucidfs.hub.deleter import Deleter
+from lucidfs.hub.hold import Hold
 from lucidfs.hub.locks import LockTable
 from lucidfs.hub.login import OpenSession
 from lucidfs.hub.metrics import Metrics
@@ -26,6 +28,7 @@ from lucidfs.hub.operations.scene import Caller
 from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.sessions import Session, Sessions
 from lucidfs.hub.settings import HubSettings
+from lucidfs.hub.sweeper import Sweeper, Uploads
 from lucidfs.limits import GRANT_S
 from lucidfs.objects.base import ObjectName, ObjectStore
 from lucidfs.objects.signing import sign_url
@@ -49,6 +52,7 @@ class Hub:
         clock: tells the time.
         random: source of random bytes.
         settings: see `HubSettings`.
+        hold: keeps objects from being deleted while a backup runs; None: nobody else can reach them.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Hub:
         clock: Clock,
         random: Callable[[int], bytes],
         settings: HubSettings | None = None,
+        hold: Hold | None = None,
     ) -> None:
         self.database = database
         self.store = store
@@ -74,8 +79,11 @@ class Hub:
         self.signing_key = b""
         self._connections: set[HubConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._reaper: asyncio.Task[None] | None = None
-        self._deleter = None if self.settings.inline_commit else ThreadPoolExecutor(1, "lucid reaper")
+        self._cleaners: list[asyncio.Task[None]] = []
+        self._hold = hold
+        self.started_ns = 0
+        self.uploads = Uploads()  # as the sweeper found them last
+        self._deleting = None if self.settings.inline_commit else ThreadPoolExecutor(1, "lucid reaper")
         self._stopping = True  # until `start`
         self._watch()
 
@@ -95,8 +103,8 @@ class Hub:
             await self.change(lambda tx: tx.put_setting(_SIGNING_KEY, self.signing_key))
         self._stopping = False
         self._sweep_later()
-        reaper = Reaper(self, self.store, clock=self.clock, executor=self._deleter, observe=self.metrics.reaped)
-        self._reaper = asyncio.create_task(reaper.run(), name="lucid reaper")
+        self.started_ns = self.clock.now_ns()
+        self._start_cleaners()
 
     async def stop(self) -> None:
         """Orderly end: refuse new work, finish and answer what runs, tell every session, close connections.
@@ -121,7 +129,7 @@ class Hub:
             log.warning("running changes did not finish within %g s", self.settings.shutdown_s)
         for connection in list(self._connections):
             connection.close("the hub is shutting down")
-        for threads in (self._writer, self._deleter):
+        for threads in (self._writer, self._deleting):
             if threads is not None:
                 threads.shutdown(wait=True)
 
@@ -135,8 +143,27 @@ class Hub:
         self._stopping = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._reaper is not None:
-            self._reaper.cancel()
+        for cleaner in self._cleaners:
+            cleaner.cancel()
+
+    def _start_cleaners(self) -> None:
+        deleter = Deleter(self.store, self._deleting, self._hold)
+        reaper = Reaper(self, deleter, clock=self.clock, observe=self.metrics.reaped)
+        sweeper = Sweeper(
+            self,
+            self.database,
+            self.store,
+            deleter,
+            clock=self.clock,
+            observe=self._swept,
+            grace_s=self.settings.upload_grace_s,
+            every_s=self.settings.sweep_every_s,
+        )
+        self._cleaners = [asyncio.create_task(each.run(), name="lucid cleaner") for each in (reaper, sweeper)]
+
+    def _swept(self, uploads: Uploads) -> None:
+        self.uploads = uploads
+        self.metrics.swept(uploads.swept, uploads.swept_bytes)
 
     def check_open(self) -> None:
         """Raises Fault(SHUTTING_DOWN) unless the hub takes new work."""
@@ -156,6 +183,7 @@ class Hub:
         Args:
             connection: the wire, open.
             base_url: the address by which the client reached the hub; signed URLs begin with it.
+            local: the client is on this machine, as far as can be seen from here.
         """
         ours = HubConnection(self, connection, self.settings.public_url or base_url)
         if not self._admission.enter(connection.peer):
@@ -266,6 +294,11 @@ class Hub:
         gauge("lucid_locks_waiting", "Requests in line for locks", lambda: self.table.waiting_count)
         gauge("lucid_changes_waiting", "Changes in the queue", lambda: self.committer.waiting)
 
+        gauge("lucid_uploads", "Objects that no commit uses, at the last sweep", lambda: self.uploads.objects)
+        gauge("lucid_uploads_bytes", "Their bytes", lambda: self.uploads.bytes)
+        gauge("lucid_uploads_leftover", "Those of clients that are gone", lambda: self.uploads.leftover)
+        gauge("lucid_uploads_stuck", "Those of clients that are here, older than a day", lambda: self.uploads.stuck)
+        gauge("lucid_uploads_oldest_seconds", "When the oldest was put", lambda: self.uploads.oldest_ns / 1e9)
 
 class _EndSession:
     """The job that makes the end of a session durable and its locks free."""

@@ -20,7 +20,7 @@ from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import LockRow
 from lucidfs.hub.exclusion import END, Held, Need, Owner, Ranges, Waiter, held_of, info_of, row_of, would_block
 from lucidfs.limits import LOCKS_PER_SESSION_MAX
-from lucidfs.types import Access, LockMode
+from lucidfs.types import Access
 from lucidfs.wire.messages import LockInfo
 
 

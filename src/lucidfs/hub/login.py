@@ -130,7 +130,10 @@ class OpenSession:
         self._welcome = welcome(
             tx, self._hello, account, self._session, self._settings, self._now_ns, replies=self._applied(tx)
         )
-        tx.insert_session(SessionRow(self._session, account.id, self._hello.filespace, self._now_ns))
+        last = self._last(tx)
+        # A client that comes back counts as here since it first came: what it uploaded meanwhile is its own still.
+        since_ns = self._now_ns if last is None else last.created_ns
+        tx.insert_session(SessionRow(self._session, account.id, self._hello.filespace, since_ns))
 
     def settle(self, fault: Fault | None) -> None:
         """See committer.Job.settle."""
@@ -144,9 +147,16 @@ class OpenSession:
         self._done(welcome, caller)
 
     def _applied(self, tx: Tx) -> list[tuple[int, bytes]]:
-        """Stored replies of the session that the client asked to go on with, if it was this account's."""
-        last = tx.session(self._hello.resume) if self._hello.resume else None
-        if last is None or (last.account, last.filespace) != (self._account.id, self._hello.filespace):
+        """Stored replies of the session that the client asked to go on with."""
+        last = self._last(tx)
+        if last is None:
             return []
         found = [(seq, tx.reply(last.id, seq)) for seq in self._hello.unacked]
         return [(seq, reply) for seq, reply in found if reply is not None]
+
+    def _last(self, tx: Tx) -> SessionRow | None:
+        """The session that the client asked to go on with, if it was this account's."""
+        last = tx.session(self._hello.resume) if self._hello.resume else None
+        if last is None or (last.account, last.filespace) != (self._account.id, self._hello.filespace):
+            return None
+        return last

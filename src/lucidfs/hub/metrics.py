@@ -36,6 +36,8 @@ class Metrics:
         self._logins = Counter("lucid_logins", "Logins of sessions, by outcome", ("outcome",), registry=self._registry)
         self._reaped = Counter("lucid_objects_reaped", "Dead objects deleted", registry=self._registry)
         self._reaped_bytes = Counter("lucid_reaped_bytes", "Their bytes", registry=self._registry)
+        self._swept = Counter("lucid_uploads_swept", "Uploads deleted that nobody committed", registry=self._registry)
+        self._swept_bytes = Counter("lucid_swept_bytes", "Their bytes", registry=self._registry)
         self._expired = Counter("lucid_sessions_expired", "Sessions ended by silence", registry=self._registry)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
@@ -71,6 +73,11 @@ class Metrics:
         """A round of the reaper ended."""
         self._reaped.inc(reaped.objects)
         self._reaped_bytes.inc(reaped.bytes)
+
+    def swept(self, objects: int, size: int) -> None:
+        """A round of the sweeper ended."""
+        self._swept.inc(objects)
+        self._swept_bytes.inc(size)
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""

@@ -12,15 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from lucidfs.clock import Clock
-from lucidfs.errors import Fault
-from lucidfs.hub.database.base import CONDEMNED, ObjectRow, Tx
-from lucidfs.limits import DEAD_OBJECT_GRACE_S, REAP_BATCH, REAP_EVERY_S, REPLIES_KEPT_S
-from lucidfs.objects.base import ObjectName, ObjectStore
+from lucidfs.hub.database.base import CONDEMNED, SPENT, ObjectRow, Tx
+from lucidfs.hub.deleter import Deleter
+from lucidfs.limits import DEAD_OBJECT_GRACE_S, REAP_BATCH, REAP_EVERY_S, REPLIES_KEPT_S, SPENT_KEPT_S
+from lucidfs.objects.base import ObjectName
 from lucidfs.types import FilespaceId, ObjectId
 
 log = logging.getLogger(__name__)
@@ -49,26 +48,26 @@ class Reaper:
 
     Args:
         writer: runs changes.
-        store: where objects are.
+        deleter: deletes from the store.
         clock: tells the time that rows are compared with.
-        executor: for the store's deletions; None: on the loop (simulation).
         observe: told what each round did.
+        grace_s: how long dead objects stay for readers of old revisions.
     """
 
     def __init__(
         self,
         writer: Writer,
-        store: ObjectStore,
+        deleter: Deleter,
         *,
         clock: Clock,
-        executor: Executor | None,
         observe: Callable[[Reaped], None] = lambda reaped: None,
+        grace_s: float = DEAD_OBJECT_GRACE_S,
     ) -> None:
         self._writer = writer
-        self._store = store
+        self._deleter = deleter
         self._clock = clock
-        self._executor = executor
         self._observe = observe
+        self._grace_s = grace_s
 
     async def run(self) -> None:
         """A round every REAP_EVERY_S, until cancelled. A round that fails is logged, and the next one comes."""
@@ -82,33 +81,34 @@ class Reaper:
     async def round(self) -> Reaped:
         """Delete everything that is due now."""
         now_ns = self._clock.now_ns()
-        dead_before_ns = now_ns - int(DEAD_OBJECT_GRACE_S * _SECOND_NS)
+        dead_before_ns = now_ns - int(self._grace_s * _SECOND_NS)
         ended_before_ns = now_ns - int(REPLIES_KEPT_S * _SECOND_NS)
         objects = size = failed = 0
         more = True
         while more:
             due = await self._writer.change(partial(condemn, dead_before_ns))
             deleted = await self._delete(due)
-            await self._writer.change(partial(_bury, deleted))
+            await self._writer.change(partial(bury, deleted, now_ns))
             objects += len(deleted)
             size += sum(row.size for row in deleted)
             failed += len(due) - len(deleted)
             more = len(due) == REAP_BATCH and len(deleted) == len(due)
-        sessions = count = await self._writer.change(partial(_forget, ended_before_ns))
-        while count == REAP_BATCH:
-            count = await self._writer.change(partial(_forget, ended_before_ns))
-            sessions += count
+        await self._forget(lambda tx: tx.forget_spent(now_ns - int(SPENT_KEPT_S * _SECOND_NS), REAP_BATCH))
+        sessions = await self._forget(lambda tx: tx.delete_sessions(ended_before_ns, REAP_BATCH))
         return Reaped(objects, size, failed, sessions)
+
+    async def _forget(self, apply: Callable[[Tx], int]) -> int:
+        """Delete rows batch by batch until there are no more; how many they were."""
+        total = count = await self._writer.change(apply)
+        while count == REAP_BATCH:
+            count = await self._writer.change(apply)
+            total += count
+        return total
 
     async def _delete(self, rows: list[ObjectRow]) -> list[ObjectRow]:
         """Delete from the store; the rows whose bytes are gone."""
-        stored = [row for row in rows if not row.held]
-        if self._executor is None:
-            gone = _delete_stored(self._store, stored)
-        else:
-            loop = asyncio.get_running_loop()
-            gone = await loop.run_in_executor(self._executor, _delete_stored, self._store, stored)
-        return gone + [row for row in rows if row.held]
+        gone = await self._deleter.delete(name_of(row) for row in rows if not row.held)
+        return [row for row in rows if row.held or name_of(row) in gone]
 
 
 def condemn(dead_before_ns: int, tx: Tx) -> list[ObjectRow]:
@@ -120,22 +120,15 @@ def condemn(dead_before_ns: int, tx: Tx) -> list[ObjectRow]:
     return rows
 
 
-def _bury(rows: list[ObjectRow], tx: Tx) -> None:
+def bury(rows: list[ObjectRow], now_ns: int, tx: Tx) -> None:
+    """The bytes of these objects are gone: note it for those whose number a client may still try to commit."""
     for row in rows:
-        tx.delete_object(row.id)
+        if row.held:
+            tx.delete_object(row.id)
+        else:
+            tx.update_object(row.id, SPENT, now_ns)
 
 
-def _forget(ended_before_ns: int, tx: Tx) -> int:
-    return tx.delete_sessions(ended_before_ns, REAP_BATCH)
-
-
-def _delete_stored(store: ObjectStore, rows: list[ObjectRow]) -> list[ObjectRow]:
-    gone: list[ObjectRow] = []
-    for row in rows:
-        try:
-            store.delete(ObjectName(FilespaceId(row.filespace), ObjectId(row.id)))
-        except (OSError, Fault) as error:
-            log.warning("object %016x was not deleted: %s", row.id, error)
-            continue
-        gone.append(row)
-    return gone
+def name_of(row: ObjectRow) -> ObjectName:
+    """Where the store has it."""
+    return ObjectName(FilespaceId(row.filespace), ObjectId(row.id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -16,10 +17,13 @@ from lucidfs.errors import Code, Fault
 from lucidfs.hub.bootstrap import DATABASE_FILE, OBJECTS_FOLDER, is_bootstrapped
 from lucidfs.hub.database.sqlite import SqliteDatabase
 from lucidfs.hub.hub import Hub
+from lucidfs.hub.hold import Hold
 from lucidfs.hub.settings import HubSettings
 from lucidfs.hub.web import application
 from lucidfs.objects.local import LocalStore
 
+
+log = logging.getLogger(__name__)
 
 async def serve(
     data: Path, host: str, port: int, *, on_ready: Callable[[str], None], settings: HubSettings | None = None

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lucidfs.limits import FAILED_LOGINS_MAX, HANDSHAKE_S, HEARTBEAT_S, SESSION_LIMIT_S, SHUTDOWN_S
+from lucidfs.limits import (
+    FAILED_LOGINS_MAX,
+    HANDSHAKE_S,
+    HEARTBEAT_S,
+    SESSION_LIMIT_S,
+    SHUTDOWN_S,
+    SWEEP_EVERY_S,
+    UPLOAD_GRACE_S,
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,9 @@ class HubSettings:
         handshake_s: time to finish the handshake.
         shutdown_s: how long running work may take when the hub stops.
         failed_logins_max: per address and minute.
+        objects_mark: the file beside the folder of objects (`LocalStore.mark`) that is told to clients on this machine; empty: none.
+        sweep_every_s: between two looks at uploads that nobody committed.
+        upload_grace_s: how long those of clients that are gone are kept.
         inline_commit: commit on the loop, for simulation; else in a thread, so that reads go on during the fsync.
     """
 
@@ -27,4 +38,7 @@ class HubSettings:
     handshake_s: float = HANDSHAKE_S
     shutdown_s: float = SHUTDOWN_S
     failed_logins_max: int = FAILED_LOGINS_MAX
+    objects_mark: str = ""
+    sweep_every_s: float = SWEEP_EVERY_S
+    upload_grace_s: float = UPLOAD_GRACE_S
     inline_commit: bool = False

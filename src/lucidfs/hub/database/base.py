@@ -76,7 +76,7 @@ class SessionRow(NamedTuple):
     id: int
     account: int
     filespace: int  # 0: of the workspace only
-    created_ns: int
+    created_ns: int  # when the client came; a session in place of an expired one has that one's
     ended_ns: int = 0  # 0: live. An ended session's replies are kept REPLIES_KEPT_S
 
 
