@@ -127,7 +127,7 @@ class TestTypes:
         assert raw.read(5) == b"first"
         raw.close()
 
-    @pytest.mark.parametrize("mode", ["rw", "", "b", "t", "rbt", "rr", "r++", "U", "z", "wx", "+b"])
+    @pytest.mark.parametrize("mode", ["rw", "", "b", "t", "rbt", "rr", "r++", "z", "wx", "+b"])
     def test_modes_that_are_none(self, full: Place, mode: str) -> None:
         with pytest.raises(ValueError):
             full.open(mode)
