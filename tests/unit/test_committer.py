@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -50,13 +51,21 @@ class Slow(SqliteDatabase):
         self.may_commit = threading.Event()
         self.may_commit.set()
         self.failures = 0
+        self.refusals = 0
+        self.reason = OSError("the disk is full")
+
+    def begin(self) -> Tx:
+        if self.refusals:
+            self.refusals -= 1
+            raise self.reason
+        return super().begin()
 
     def commit(self) -> None:
         assert self.may_commit.wait(10)
         if self.failures:
             self.failures -= 1
             self.rollback()
-            raise OSError("the disk is full")
+            raise self.reason
         super().commit()
 
 
@@ -159,6 +168,32 @@ def test_a_failed_commit_is_tried_one_by_one(tmp_path: Path, caplog: pytest.LogC
 
     run(tmp_path, scenario)
     assert "disk is full" in caplog.text
+
+
+def test_everybody_hears_of_a_transaction_that_cannot_begin(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(database: Slow, committer: Committer, groups: list[int]) -> None:
+        database.refusals = 2
+        jobs = [Writes("a"), Writes("b"), Writes("c")]
+        for job in jobs:
+            committer.submit(job)
+        await committer.drain()
+        codes = [fault.code if fault else None for job in jobs for fault in job.settled]
+        assert codes == [Code.INTERNAL, None, None]
+
+    run(tmp_path, scenario)
+    assert "disk is full" in caplog.text
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(database: Slow, committer: Committer, groups: list[int]) -> None:
+        database.failures, database.reason = 1, OSError(errno.ENOSPC, "no space left for the database")
+        job = Writes("a")
+        committer.submit(job)
+        await committer.drain()
+        assert [fault.code for fault in job.settled if fault] == [Code.NO_SPACE]
+
+    run(tmp_path, scenario)
+    assert "no space left" in caplog.text
 
 
 def test_lock_rows_go_out_with_the_next_transaction_after_a_failure(

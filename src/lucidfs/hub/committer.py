@@ -10,6 +10,7 @@ The lock table changes only while a group runs or between groups, never during a
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -115,7 +116,7 @@ class Committer:
             wrote = self._run(group, results)
         except Exception as error:  # noqa: BLE001 - whatever a job did, the others of its group go on
             self._database.rollback()
-            self._failed(results, error)
+            self._failed(results or [(job, None) for job in group], error)
             self._finish([])
             return
         if not wrote:
@@ -181,10 +182,7 @@ class Committer:
             self._alone.extend(job for job, _ in results)
             return
         for job, _ in results:
-            log.error("a change failed", exc_info=error)
-            job.settle(
-                error if isinstance(error, Fault) else Fault(Code.INTERNAL, "the hub could not apply the change")
-            )
+            job.settle(_refusal(error))
 
     def _finish(self, results: Results) -> None:
         for job, fault in results:
@@ -197,3 +195,14 @@ class Committer:
         for waiter in self._table.advance():
             assert waiter.on_ready is not None
             waiter.on_ready()
+
+
+def _refusal(error: BaseException) -> Fault:
+    """What the client hears of a change that failed; the log says more."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        log.error("a change was refused: %s", error.strerror)
+        return Fault(Code.NO_SPACE, "the hub has no space left on its disk")
+    log.error("a change failed", exc_info=error)
+    return Fault(Code.INTERNAL, "the hub could not apply the change")

@@ -11,7 +11,7 @@ from lucidfs.hub.exclusion import END, Held, Owner, Waiter
 from lucidfs.hub.locks import LockTable
 from lucidfs.hub.operations.scene import Caller
 from lucidfs.types import Kind, LockMode, Role
-from lucidfs.wire.messages import Done, Lock, Locked, Reserve, Unlock, Unlocked, Unreserve
+from lucidfs.wire.messages import Done, Lock, Locked, Message, Reserve, Unlock, Unlocked, Unreserve
 
 TOKEN_BYTES = 16
 
@@ -68,6 +68,14 @@ def unreserve(table: LockTable, caller: Caller, request: Unreserve) -> Done:
     """Give a name back."""
     table.unreserve(request.parent, request.token, caller.session)
     return Done()
+
+
+def give_back(table: LockTable, caller: Caller, request: Message) -> None:
+    """Undo a `Lock` or `Reserve` that was granted in memory and could not be stored."""
+    if isinstance(request, Lock):
+        table.release(request.node, Owner(caller.session, request.handle), *byte_range(request.offset, request.length))
+    elif isinstance(request, Reserve):
+        table.unreserve(request.parent, request.token, caller.session)
 
 
 def byte_range(offset: int, length: int) -> tuple[int, int]:

@@ -163,9 +163,11 @@ class Change(_Waiting):
         super().__init__(hub, session, request.body, reply_to)
         self.seq = request.seq
         self._reply = b""
+        self._taken = False  # a lock or name was taken, in memory; not on disk yet
 
     def run(self, tx: Tx) -> None:
         """See committer.Job.run."""
+        self._taken = False
         reply = self._apply(tx)
         self._reply = codec.encode(reply)
         session = self.session
@@ -183,7 +185,9 @@ class Change(_Waiting):
         if isinstance(body, Unlock):
             return lock_requests.release(table, caller, body)
         if isinstance(body, Reserve):
-            return lock_requests.reserve(tx, table, caller, body)
+            reserved = lock_requests.reserve(tx, table, caller, body)
+            self._taken = True
+            return reserved
         if isinstance(body, Unreserve):
             return lock_requests.unreserve(table, caller, body)
         reply = self.operate(tx)
@@ -200,6 +204,7 @@ class Change(_Waiting):
             if not waiter.ready:
                 self._wait_for_lock(waiter)
             self.waiter = waiter
+        self._taken = True
         return lock_requests.granted(self.waiter)
 
     def _wait_for_lock(self, waiter: Waiter) -> None:
@@ -222,6 +227,8 @@ class Change(_Waiting):
         self.session.running.pop(self.seq, None)
         connection, request = self.reply_to
         if fault is not None:
+            if self._taken:  # it could not be stored, and the client is told so: nobody would ever give it back
+                lock_requests.give_back(self.hub.table, self.session.caller, self.body)
             connection.fail(request, fault, self.body)
             return
         if self.seq > self.session.acked:

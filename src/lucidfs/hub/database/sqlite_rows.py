@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,7 +36,10 @@ class Statements:
         return self._execute(sql, bindings).fetchall()
 
     def do(self, sql: str, bindings: _Bindings = ()) -> None:
-        self._execute(sql, bindings)
+        try:
+            self._execute(sql, bindings)
+        except apsw.FullError as error:  # a large transaction is written to the log before its end
+            raise _full("writing") from error
 
     def do_unique(self, what: str, sql: str, bindings: _Bindings) -> None:
         """Run an insert or update that a uniqueness rule may refuse. Raises Fault(EXISTS)."""
@@ -43,9 +47,14 @@ class Statements:
             self._execute(sql, bindings)
         except apsw.ConstraintError:
             raise Fault(Code.EXISTS, f"{what} is taken") from None
+        except apsw.FullError as error:
+            raise _full("writing") from error
 
     def do_many(self, sql: str, rows: Iterable[_Bindings]) -> None:
-        self._executemany(sql, rows)
+        try:
+            self._executemany(sql, rows)
+        except apsw.FullError as error:
+            raise _full("writing") from error
 
 
 @contextmanager
@@ -54,6 +63,10 @@ def as_os_errors(what: str) -> Iterator[None]:
     try:
         yield
     except apsw.FullError as error:
-        raise OSError(28, f"{what}: no space left for the database") from error
+        raise _full(what) from error
     except apsw.Error as error:
         raise OSError(5, f"{what}: {error}") from error
+
+
+def _full(what: str) -> OSError:
+    return OSError(errno.ENOSPC, f"{what}: no space left for the database")
