@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -54,9 +55,13 @@ class LocalFolder:
             self.root = base
 
     def of_filespace(self, filespace: str) -> Path:
-        """The folder of one filespace, made if it is not there; only its owner may look into it."""
+        """The folder of one filespace, made if it is not there; only its owner may look into it.
+
+        It holds what can be fetched again, so a disk that has no room for it is no error: it is missing then.
+        """
         path = self.root / LUCID / filespace
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._process == os.getpid():
             with _users.lock:
                 if path not in self._used:

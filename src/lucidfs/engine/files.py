@@ -8,6 +8,7 @@ The life of a read: program → `Handle.read_cached` → memory, else `Handle.re
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -40,6 +41,8 @@ from lucidfs.ids import Ids
 from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX
 from lucidfs.objects.base import ObjectStore
 from lucidfs.types import Access, LockMode
+
+log = logging.getLogger(__name__)
 
 
 class Pending(NamedTuple):
@@ -263,7 +266,11 @@ def _copy_of(content: ContentMap) -> Draft:
 def _disk_cache(settings: EngineSettings, random: Callable[[int], bytes]) -> DiskCache | None:
     if settings.cache_folder is None or settings.disk_cache_bytes <= 0:
         return None
-    return DiskCache(settings.cache_folder, settings.disk_cache_bytes, random)
+    try:
+        return DiskCache(settings.cache_folder, settings.disk_cache_bytes, random)
+    except OSError as error:  # full, forbidden, not a folder: it only costs speed
+        log.warning("going on without a disk cache: %s", error)
+        return None
 
 
 def _wait_ms(timeout_s: float | None) -> int:
