@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lucidfs.engine import nearby
 from lucidfs.testing.hubs import HubThread
 from tests.integration.test_canary import needles, plant
 from tests.world import World
@@ -94,7 +95,8 @@ def tap(world: World) -> Iterator[Tap]:
     found.close()
 
 
-def test_nothing_planted_travels(world: World, tap: Tap) -> None:
+def test_nothing_planted_travels(world: World, tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearby, "open_folder", lambda told: None)  # bodies travel too
     assert isinstance(world.hub, HubThread)
     tapped = World.__new__(World)
     tapped.token, tapped.name = world.token, world.name

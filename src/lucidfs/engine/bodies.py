@@ -31,6 +31,11 @@ class Bodies:
         self._workers = workers
         self._grants = grants
 
+    @property
+    def nearby(self) -> bool:
+        """Whether bodies stand on a disk of this machine."""
+        return self._grants is not None and self._grants.optional
+
     async def put(self, object: int, make: Callable[[], list[bytes]]) -> None:
         """Store what `make` returns (called in the worker, again if the transfer is repeated).
 
@@ -71,7 +76,8 @@ class Bodies:
         """Run a transfer with a grant; once more with a fresh one when the store says that it has ended."""
         if self._grants is None:
             return await self._workers.run(work)
-        await self._grants.need([object], put=put)
+        if not self._grants.optional:
+            await self._grants.need([object], put=put)
         try:
             return await self._workers.run(work)
         except Fault as fault:

@@ -16,6 +16,7 @@ from lucidfs.crypto.keys import FilespaceKeys
 from lucidfs.engine.files import Files, Pending
 from lucidfs.engine.grants import Grants
 from lucidfs.engine.locks import Locks
+from lucidfs.engine.nearby import Nearest
 from lucidfs.engine.node import Node
 from lucidfs.engine.session import Session
 from lucidfs.engine.settings import EngineSettings
@@ -161,7 +162,7 @@ class _BodyWork:
         sleep: Callable[[float], object] | None,
     ) -> None:
         self.grants = Grants(session, clock) if store is None else None
-        bare = store if self.grants is None else SignedStore(self.grants.url_for)
+        bare = store if self.grants is None else Nearest(session, self.grants, SignedStore(self.grants.url_for))
         assert bare is not None
         self._ending = threading.Event()  # ends the pauses between attempts of worker threads
         self.store = wrap_store(bare, clock=clock, random=random, sleep=sleep or self._ending.wait)

@@ -32,9 +32,13 @@ class Grants:
     Args:
         session: asks the hub.
         clock: tells when a grant ends; a clock that is wrong costs one refused transfer.
+
+    Attributes:
+        optional: most objects can be reached without; one is asked for when a transfer was refused.
     """
 
     def __init__(self, session: Caller, clock: Clock) -> None:
+        self.optional = False
         self._session = session
         self._clock = clock
         self._held: OrderedDict[tuple[bool, int], Grant] = OrderedDict()

@@ -145,7 +145,7 @@ class FrameSource:
             plains = await self._bodies.run(lambda: self._open_from_disk(run))
             if plains is not None:
                 return plains
-        then = partial(self._open, run, path=path, keep=True)
+        then = partial(self._open, run, path=path, keep=not self._bodies.nearby)  # one copy on this disk is enough
         try:
             return await self._bodies.get(first.object, first.offset, end - first.offset, then)
         except Fault as fault:

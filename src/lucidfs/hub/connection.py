@@ -59,12 +59,14 @@ class HubConnection:
         hub: whose rules and state are used.
         connection: the wire.
         base_url: the address by which the client reached the hub, for signed URLs.
+        objects_mark: where the client may find the folder of objects on its own machine; empty: nowhere.
     """
 
-    def __init__(self, hub: Hub, connection: Connection, base_url: str) -> None:
+    def __init__(self, hub: Hub, connection: Connection, base_url: str, objects_mark: str) -> None:
         self._hub = hub
         self._connection = connection
         self._base_url = base_url
+        self._objects_mark = objects_mark
         self._session: Session | None = None
         self._handle: Callable[[Request], None] = self._greet
         self._hello: Hello | None = None
@@ -204,7 +206,7 @@ class HubConnection:
         if earlier is not None:
             earlier.close("the session went on elsewhere")
         self._handle = self._dispatch
-        self._answer(request, welcome)
+        self._answer(request, welcome.with_objects(self._objects_mark))
 
     def _too_early(self, request: Request) -> None:
         self._refuse(request.id, Fault(Code.UNAUTHENTICATED, "wait for the Welcome"))

@@ -177,7 +177,7 @@ class Hub:
 
     # --- connections --------------------------------------------------------------------------------------------
 
-    def accept(self, connection: Connection, base_url: str = "") -> Receiver:
+    def accept(self, connection: Connection, base_url: str = "", local: bool = False) -> Receiver:
         """Take a new connection.
 
         Args:
@@ -185,7 +185,8 @@ class Hub:
             base_url: the address by which the client reached the hub; signed URLs begin with it.
             local: the client is on this machine, as far as can be seen from here.
         """
-        ours = HubConnection(self, connection, self.settings.public_url or base_url)
+        objects_mark = self.settings.objects_mark if local else ""
+        ours = HubConnection(self, connection, self.settings.public_url or base_url, objects_mark)
         if not self._admission.enter(connection.peer):
             ours.close("too many connections from this address")
             return ours

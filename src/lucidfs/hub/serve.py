@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -64,6 +65,7 @@ async def running(
     database = SqliteDatabase(data / DATABASE_FILE)
     try:
         store = LocalStore(data / OBJECTS_FOLDER)
+        settings = replace(settings or HubSettings(), objects_mark=str(store.mark(os.urandom)))
         hub = Hub(database, store, clock=SystemClock(), random=os.urandom, settings=settings)
         runner = web.AppRunner(application(hub), access_log=None, shutdown_timeout=hub.settings.shutdown_s)
         await hub.start()

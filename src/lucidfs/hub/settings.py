@@ -26,7 +26,8 @@ class HubSettings:
         handshake_s: time to finish the handshake.
         shutdown_s: how long running work may take when the hub stops.
         failed_logins_max: per address and minute.
-        objects_mark: the file beside the folder of objects (`LocalStore.mark`) that is told to clients on this machine; empty: none.
+        objects_mark: the file beside the folder of objects (`LocalStore.mark`), told to clients
+            on this machine; empty: none.
         sweep_every_s: between two looks at uploads that nobody committed.
         upload_grace_s: how long those of clients that are gone are kept.
         inline_commit: commit on the loop, for simulation; else in a thread, so that reads go on during the fsync.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
 
 from aiohttp import WSMsgType, web
 
@@ -51,7 +52,7 @@ async def _serve_wire(hub: Hub, request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(compress=False, max_msg_size=MESSAGE_BYTES_MAX, autoclose=True)
     await socket.prepare(request)
     connection = SocketConnection(request, socket)
-    receiver = hub.accept(connection, f"{_scheme(request)}://{request.host}")
+    receiver = hub.accept(connection, f"{_scheme(request)}://{request.host}", _is_local(request))
     reason = "the client closed the connection"
     try:
         async for message in socket:
@@ -70,6 +71,15 @@ def _scheme(request: web.Request) -> str:
     """As the client sees it: a proxy that ends TLS says so. Decides only what that client's own URLs begin with."""
     told = request.headers.get("X-Forwarded-Proto", "")
     return told if told in ("http", "https") else request.scheme
+
+
+def _is_local(request: web.Request) -> bool:
+    """Whether the client seems to be on this machine; one that is not finds no use in what it is told then."""
+    forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto"))
+    try:
+        return not forwarded and ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False
 
 
 class SocketConnection:

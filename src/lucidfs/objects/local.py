@@ -6,8 +6,9 @@ import errno
 import hashlib
 import itertools
 import os
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lucidfs.types import FilespaceId, ObjectId, id_text, id_value
 
 _COMPARE_BYTES = 1024 * 1024
 _TEMPORARY = "."  # object names are hex digits: whatever begins with a dot is unfinished
+_MARK = re.compile(r"\.(.+)-[0-9a-f]{32}")
 
 _CODES = {
     errno.ENOSPC: Code.NO_SPACE,
@@ -88,6 +90,20 @@ class LocalStore:
     def close(self) -> None:
         """Nothing is held open."""
 
+    def mark(self, random: Callable[[int], bytes]) -> Path:
+        """Make an empty file beside the root, under a name that nobody can guess; those of earlier runs go.
+
+        Whoever finds it has this very folder before him (`marked`), not a copy of it or another of the same path.
+        """
+        with _door():
+            root = self._root.absolute()
+            for path in root.parent.iterdir():
+                if _MARK.fullmatch(path.name) and marked(path) == root:
+                    path.unlink(missing_ok=True)
+            mark = root.parent / f".{root.name}-{random(16).hex()}"
+            mark.touch(mode=0o600, exist_ok=False)
+        return mark
+
     def remove_unfinished(self) -> int:
         """Delete what crashed puts left behind; how many files that were. Only while nobody else puts here."""
         count = 0
@@ -150,6 +166,12 @@ class LocalStore:
             yield from sorted(path for path in folder.iterdir() if path.is_dir())
         except FileNotFoundError:
             return
+
+
+def marked(mark: Path) -> Path | None:
+    """The root of the store that made this mark; None if its name is no mark's."""
+    name = _MARK.fullmatch(mark.name)
+    return mark.parent / name[1] if name is not None else None
 
 
 @contextmanager

@@ -354,6 +354,10 @@ class Welcome(Message, tag=102, frozen=True):
     sealed_key: bytes = b""  # the filespace key, sealed to the account's public key
     replies: list[tuple[int, bytes]] = []  # (sequence number, encoded reply) of changes that were applied
     locks: list[int] = []  # resumed: locks that are still held
+    objects: str = ""  # to a client on this machine: the mark beside the hub's object folder (`LocalStore.mark`)
+
+    def with_objects(self, objects: str) -> Welcome:
+        return msgspec.structs.replace(self, objects=objects)
 
 
 class Filespaces(Message, tag=103, frozen=True):
