@@ -81,6 +81,7 @@ REAP_BATCH = 256  # objects or sessions that one of its transactions handles
 SWEEP_EVERY_S = 900.0  # between two rounds of the sweeper, which lists the whole store: 5 s for a million objects
 UPLOAD_GRACE_S = 7 * 86_400.0  # an upload that no living session can have made and nobody committed goes after this
 UPLOAD_STUCK_S = 86_400.0  # one of a living session that is older is shown as stuck: its stream was never closed
+UNFINISHED_S = 3600.0  # a file that a put began and did not finish for this long was left by a crash
 SESSION_SLACK_S = 3600.0  # a session counts as this much older when uploads are judged: a clock may have been set back
 SPENT_KEPT_S = 365 * 86_400.0  # numbers of deleted objects: a client that was away longer could commit what is gone
 SHUTDOWN_S = 5.0  # running work gets this long on SIGTERM

@@ -24,18 +24,22 @@ EXAMPLES = """\b
 Examples:
   lucid hub start
   lucid hub start --data /srv/lucid --listen 127.0.0.1:7117
-  lucid hub start --listen 127.0.0.1:0        # a free port; the line `ready URL` tells which"""
+  lucid hub start --listen 127.0.0.1:0        # a free port; the line `ready URL` tells which
+  lucid hub backup /backup/lucid              # while it runs
+  lucid hub fsck                              # does everything fit together?"""
 
 TOKEN_FILE = "admin.token"
 ADMIN_NAME = "admin"
 LISTEN_DEFAULT = "127.0.0.1:7117"
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Run a hub.", epilog=f"{EXAMPLES}\n\n{EXIT_CODES}")
+HELP = "Run a hub, check it, clean it up, back it up."
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP, epilog=f"{EXAMPLES}\n\n{EXIT_CODES}")
 
 
-@app.callback()
+@app.callback(help=HELP)
 def hub() -> None:
-    """Run a hub."""
+    """Stands for options before a command; HELP is its text."""
 
 
 @app.command(epilog=f"{EXAMPLES}\n\n{EXIT_CODES}")

@@ -17,14 +17,15 @@ from lucidfs.clock import SystemClock
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.bootstrap import DATABASE_FILE, OBJECTS_FOLDER, is_bootstrapped
 from lucidfs.hub.database.sqlite import SqliteDatabase
-from lucidfs.hub.hub import Hub
 from lucidfs.hub.hold import Hold
+from lucidfs.hub.hub import Hub
 from lucidfs.hub.settings import HubSettings
 from lucidfs.hub.web import application
+from lucidfs.limits import UNFINISHED_S
 from lucidfs.objects.local import LocalStore
 
-
 log = logging.getLogger(__name__)
+
 
 async def serve(
     data: Path, host: str, port: int, *, on_ready: Callable[[str], None], settings: HubSettings | None = None
@@ -65,8 +66,10 @@ async def running(
     database = SqliteDatabase(data / DATABASE_FILE)
     try:
         store = LocalStore(data / OBJECTS_FOLDER)
+        if unfinished := store.remove_unfinished(SystemClock().now_ns() - int(UNFINISHED_S * 1e9)):
+            log.info("%d unfinished uploads were removed", unfinished)
         settings = replace(settings or HubSettings(), objects_mark=str(store.mark(os.urandom)))
-        hub = Hub(database, store, clock=SystemClock(), random=os.urandom, settings=settings)
+        hub = Hub(database, store, clock=SystemClock(), random=os.urandom, settings=settings, hold=Hold(data))
         runner = web.AppRunner(application(hub), access_log=None, shutdown_timeout=hub.settings.shutdown_s)
         await hub.start()
         try:

@@ -20,8 +20,8 @@ from lucidfs.clock import Clock
 from lucidfs.hub.database.base import CONDEMNED, Database, ObjectRow, Tx
 from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.reaper import Writer, bury, name_of
-from lucidfs.limits import REAP_BATCH, SESSION_SLACK_S, SWEEP_EVERY_S, UPLOAD_GRACE_S, UPLOAD_STUCK_S
-from lucidfs.objects.base import ObjectStat, ObjectStore
+from lucidfs.limits import REAP_BATCH, SESSION_SLACK_S, SWEEP_EVERY_S, UNFINISHED_S, UPLOAD_GRACE_S, UPLOAD_STUCK_S
+from lucidfs.objects.base import ObjectStat, ObjectStore, Tidied
 from lucidfs.types import FilespaceId
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ class Sweeper:
     async def round(self) -> Uploads:
         """Look at every object of the store, and sweep what is due."""
         now_ns = self._clock.now_ns()
+        await self._deleter.in_thread(partial(self._tidy, now_ns - int(UNFINISHED_S * _SECOND_NS)))
         total = Uploads()
         for filespace in await self._deleter.in_thread(self._filespaces):
             listing = self._store.list(FilespaceId(filespace))
@@ -126,6 +127,10 @@ class Sweeper:
             total.swept + len(swept),
             total.swept_bytes + sum(each.stat.size for each in swept),
         )
+
+    def _tidy(self, before_ns: int) -> None:
+        if isinstance(self._store, Tidied):
+            self._store.remove_unfinished(before_ns)
 
     def _filespaces(self) -> list[int]:
         with self._database.read() as tx:

@@ -12,7 +12,7 @@ Contract, held by the suite in `lucidfs.testing.store_suite`:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from lucidfs.types import FilespaceId, ObjectId
 
@@ -42,3 +42,12 @@ class ObjectStore(Protocol):
     def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Tidied(Protocol):
+    """A store in which a crash can leave unfinished puts behind."""
+
+    def remove_unfinished(self, before_ns: int) -> int:
+        """Delete those that were begun before; how many they were."""
+        ...

@@ -104,16 +104,41 @@ class LocalStore:
             mark.touch(mode=0o600, exist_ok=False)
         return mark
 
-    def remove_unfinished(self) -> int:
-        """Delete what crashed puts left behind; how many files that were. Only while nobody else puts here."""
+    def remove_unfinished(self, before_ns: int = 2**63) -> int:
+        """Delete what crashed puts left behind; how many files that were.
+
+        Args:
+            before_ns: only files written before; whatever is younger may be a put under way, of any process.
+        """
         count = 0
         with _door():
             for folder in self._folders(self._root):
                 for path in self._files(folder):
-                    if path.name.startswith(_TEMPORARY):
+                    if path.name.startswith(_TEMPORARY) and _written_before(path, before_ns):
                         path.unlink(missing_ok=True)
                         count += 1
         return count
+
+    def strangers(self) -> Iterator[Path]:
+        """What is in the folder and is neither an object in its place nor unfinished."""
+        if not self._root.is_dir():
+            return
+        for folder in sorted(self._root.iterdir()):
+            for spread in sorted(folder.iterdir()) if _is_id(folder) else ():
+                for path in sorted(spread.iterdir()) if spread.is_dir() else ():
+                    if not path.name.startswith(_TEMPORARY) and not self._in_place(path):
+                        yield path
+                if not spread.is_dir():
+                    yield spread
+            if not _is_id(folder):
+                yield folder
+
+    def _in_place(self, path: Path) -> bool:
+        try:
+            filespace, object = id_value(path.parent.parent.name), id_value(path.name)
+        except ValueError:
+            return False
+        return path.is_file() and self._path(ObjectName(FilespaceId(filespace), ObjectId(object))) == path
 
     def _path(self, name: ObjectName) -> Path:
         spread = hashlib.sha256(name.object.to_bytes(8, "big")).hexdigest()[:2]

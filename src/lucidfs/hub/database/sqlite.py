@@ -21,7 +21,7 @@ from lucidfs.hub.database.sqlite_service import SqliteService
 from lucidfs.hub.database.sqlite_tree import SqliteTree
 from lucidfs.limits import DATABASE_CACHE_BYTES, DATABASE_CHECKPOINT_PAGES
 
-_APPLICATION_ID = 0x4C554344  # "LUCD": `file` and sqlite3 can tell what this database is
+APPLICATION_ID = 0x4C554344  # "LUCD": `file` and sqlite3 can tell what this database is
 _STATEMENTS_CACHED = 256  # more than there are statements
 _BUSY_MS = 5_000  # for the moments in which SQLite locks even readers out: recovery after a crash, the first opening
 
@@ -47,7 +47,7 @@ class SqliteDatabase:
         self._lock = _lock_file(path)
         try:
             with as_os_errors(f"opening {path}"):
-                self._writer = _connect(path)
+                self._writer = connect(path)
                 self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
                 _migrate(self._writer, path)
         except BaseException:
@@ -63,7 +63,7 @@ class SqliteDatabase:
         try:
             return self._readers.pop()
         except IndexError:
-            reader = _Reader(_connect(self._path, reading=True), self._readers)
+            reader = _Reader(connect(self._path, reading=True), self._readers)
             self._all_readers.append(reader)
             return reader
 
@@ -128,7 +128,8 @@ class _Reader:
         self._connection.close()
 
 
-def _connect(path: Path, *, reading: bool = False) -> apsw.Connection:
+def connect(path: Path, *, reading: bool = False) -> apsw.Connection:
+    """A connection with the hub's settings; a reading one needs the file to be there."""
     flags = apsw.SQLITE_OPEN_READWRITE | (0 if reading else apsw.SQLITE_OPEN_CREATE)
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS_CACHED)
     connection.set_busy_timeout(_BUSY_MS)
@@ -156,27 +157,29 @@ def _lock_file(path: Path) -> apsw.Connection:
 
 def _migrate(connection: apsw.Connection, path: Path) -> None:
     """Bring the schema up to date, each step with its number in one transaction."""
-    version = _pragma(connection, "user_version")
-    if version and _pragma(connection, "application_id") != _APPLICATION_ID:
+    version = pragma(connection, "user_version")
+    if version and pragma(connection, "application_id") != APPLICATION_ID:
         raise OSError(22, "not a hub's database", str(path))
-    scripts = _migrations()
+    scripts = migrations()
     if version > len(scripts):
         raise Fault(Code.VERSION, f"{path} has version {version}, this release knows {len(scripts)}: use a later one")
     for number, script in enumerate(scripts[version:], version + 1):
         with connection:
             connection.execute(script)
             connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def _migrations() -> list[str]:
+def migrations() -> list[str]:
+    """The scripts that make the schema, in order: the number of the last one is its version."""
     folder = resources.files(__package__) / "sql"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1)), "migrations are numbered without gaps"
     return [(folder / name).read_text(encoding="utf-8") for name in names]
 
 
-def _pragma(connection: apsw.Connection, name: str) -> int:
+def pragma(connection: apsw.Connection, name: str) -> int:
+    """A number that SQLite keeps in the file."""
     row = connection.execute(f"PRAGMA {name}").fetchone()
     assert row is not None
     return int(row[0])
