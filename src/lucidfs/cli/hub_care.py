@@ -12,7 +12,8 @@ import typer
 
 from lucidfs.cli import options
 from lucidfs.cli.exits import EXIT_CODES, Exit, UsageError, reporting
-from lucidfs.cli.hub import app, default_data, hub_module
+from lucidfs.cli.hub import app as hub
+from lucidfs.cli.hub import default_data, hub_module
 from lucidfs.cli.output import on_terminal, print_json, size_text
 from lucidfs.clock import SystemClock
 from lucidfs.errors import Code, Fault
@@ -36,6 +37,8 @@ Examples:
   lucid hub backup /backup/lucid --data /srv/lucid --json
   cp -a /backup/lucid /srv/lucid2 && lucid hub start --data /srv/lucid2     # restore"""
 
+__all__ = ["backup", "fsck", "gc", "hub", "seconds"]
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 DataOption = Annotated[
@@ -50,7 +53,7 @@ DataOption = Annotated[
 ]
 
 
-@app.command(epilog=f"{FSCK_EXAMPLES}\n\n{EXIT_CODES}")
+@hub.command(epilog=f"{FSCK_EXAMPLES}\n\n{EXIT_CODES}")
 def fsck(
     data: DataOption = None,
     invariants: Annotated[bool, typer.Option("--invariants", help="Print what is checked, and check nothing.")] = False,
@@ -85,7 +88,7 @@ def fsck(
             raise typer.Exit(Exit.FAILED)
 
 
-@app.command(epilog=f"{GC_EXAMPLES}\n\n{EXIT_CODES}")
+@hub.command(epilog=f"{GC_EXAMPLES}\n\n{EXIT_CODES}")
 def gc(
     data: DataOption = None,
     dead_grace: Annotated[
@@ -115,7 +118,7 @@ def gc(
         print(f"{uploads.swept} uploads deleted ({size_text(uploads.swept_bytes)}), {uploads.objects} kept")
 
 
-@app.command(epilog=f"{BACKUP_EXAMPLES}\n\n{EXIT_CODES}")
+@hub.command(epilog=f"{BACKUP_EXAMPLES}\n\n{EXIT_CODES}")
 def backup(
     target: Annotated[Path, typer.Argument(metavar="DEST", help="An empty or new folder, or an earlier backup.")],
     data: DataOption = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lucidfs.cli import account, cat, cp, du, filespace, hub, hub_care, ls, mkdir, mv, quickstart, rm, stat, tree
+from lucidfs.cli import account, cat, cp, du, filespace, hub_care, ls, mkdir, mv, quickstart, rm, stat, tree
 from lucidfs.cli.exits import EXIT_CODES
 
 HELP = """A filespace behaves like one local disk that all its clients share, and nobody but those clients can read it.
@@ -55,7 +55,7 @@ def _add(name: str, command: Callable[..., None], examples: str) -> None:
 
 
 _add("quickstart", quickstart.quickstart, quickstart.EXAMPLES)
-app.add_typer(hub_care.app, name="hub")
+app.add_typer(hub_care.hub, name="hub")
 app.add_typer(filespace.app, name="filespace")
 app.add_typer(account.app, name="account")
 _add("ls", ls.ls, ls.EXAMPLES)

@@ -199,6 +199,21 @@ def marked(mark: Path) -> Path | None:
     return mark.parent / name[1] if name is not None else None
 
 
+def _is_id(path: Path) -> bool:
+    try:
+        id_value(path.name)
+    except ValueError:
+        return False
+    return path.is_dir()
+
+
+def _written_before(path: Path, before_ns: int) -> bool:
+    try:
+        return path.stat().st_mtime_ns < before_ns
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def _door() -> Iterator[None]:
     """Tell the errors of a disk that stay (full, forbidden) from those that pass."""
