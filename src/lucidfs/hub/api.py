@@ -157,7 +157,7 @@ async def _read(http: web.Request, kind: type[m.Record]) -> m.Record:
     if m.ROUTES[kind].has_body:
         try:
             fields = msgspec.json.decode(await _body(http))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise Fault(Code.BAD_MESSAGE, f"the body is not JSON: {error}") from None
         if not isinstance(fields, dict):
             raise Fault(Code.BAD_MESSAGE, "the body is not a JSON object")

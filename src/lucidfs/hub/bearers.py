@@ -53,15 +53,15 @@ class Bearers:
 
     def challenge(self, request: BeginLogin) -> bytes:
         """A nonce to sign, for known and unknown key ids alike. Raises Fault(VERSION)."""
-        if request.version != PROTOCOL_VERSION:
-            raise Fault(Code.VERSION, f"this hub speaks version {PROTOCOL_VERSION}")
+        _check_version(request.version)
         nonce = self._random(identity.NONCE_BYTES)
         self._challenges[nonce] = _Challenge(request.key_id, request.nonce, self._clock.monotonic_s() + HANDSHAKE_S)
         _shrink(self._challenges, CHALLENGES_MAX)
         return nonce
 
     def login(self, tx: Tx, request: FinishLogin) -> tuple[str, AccountRow]:
-        """A bearer for the account that signed the challenge. Raises Fault(UNAUTHENTICATED)."""
+        """A bearer for the account that signed the challenge. Raises Fault(VERSION, UNAUTHENTICATED)."""
+        _check_version(request.version)
         challenge = self._challenges.pop(request.challenge, None)
         account = tx.account_by_key(request.key_id)
         transcript = identity.management_transcript(request.version, request.key_id, request.nonce, request.challenge)
@@ -97,6 +97,11 @@ def account_of(tx: Tx, login: Login) -> AccountRow:
     if account is None or account.revoked_ns or account.key_id != login.key_id:
         raise Fault(Code.UNAUTHENTICATED, "the account was revoked or has a new token")
     return account
+
+
+def _check_version(version: int) -> None:
+    if version != PROTOCOL_VERSION:
+        raise Fault(Code.VERSION, f"this hub speaks version {PROTOCOL_VERSION}")
 
 
 def _digest(bearer: str) -> bytes:

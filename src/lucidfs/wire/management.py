@@ -17,29 +17,42 @@ from lucidfs.errors import Code
 from lucidfs.types import Role
 
 API_PREFIX = "/api/v1"
+_END = "$(?!\\n)"  # in Python a bare `$` matches before a newline at the end too; in JSON Schema both mean the end
 
 Id = Annotated[
-    str, msgspec.Meta(pattern="^[0-7][0-9a-f]{15}$", description="an id below 2**63: 16 lowercase hex digits")
+    str, msgspec.Meta(pattern="^[0-7][0-9a-f]{15}" + _END, description="an id below 2**63: 16 lowercase hex digits")
 ]
-KeyId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$", description="the public part of a token")]
+KeyId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}" + _END, description="the public part of a token")]
 # Short enough for a DNS label, and without a dot: a full name is `<filespace>.<workspace>`.
 FilespaceName = Annotated[
     str,
-    msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$", description="letters, digits, `-`, `_`; at most 63"),
+    msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,62}" + _END, description="letters, digits, `-`, `_`; at most 63"),
 ]
 WorkspaceName = FilespaceName
 AccountName = Annotated[
     str,
     msgspec.Meta(
-        pattern="^[A-Za-z0-9][A-Za-z0-9_.@-]{0,126}$", description="letters, digits, `-`, `_`, `.`, `@`; at most 127"
+        pattern="^[A-Za-z0-9][A-Za-z0-9_.@-]{0,126}" + _END,
+        description="letters, digits, `-`, `_`, `.`, `@`; at most 127",
     ),
 ]
-Nonce = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32, description="32 random bytes")]
-PublicKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
-Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+# Bytes travel as base64. Few readers of the document know its `contentEncoding`, so it has patterns too.
+_BASE64_OF_32 = {"pattern": "^[A-Za-z0-9+/]{43}=$"}
+_BASE64_OF_64 = {"pattern": "^[A-Za-z0-9+/]{86}==$"}
+_BASE64 = {"pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"}
+Nonce = Annotated[
+    bytes, msgspec.Meta(min_length=32, max_length=32, description="32 random bytes", extra_json_schema=_BASE64_OF_32)
+]
+PublicKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32, extra_json_schema=_BASE64_OF_32)]
+Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64, extra_json_schema=_BASE64_OF_64)]
 SealedKey = Annotated[
     bytes,
-    msgspec.Meta(min_length=1, max_length=256, description="a filespace key sealed to one account (docs/FORMAT.md)"),
+    msgspec.Meta(
+        min_length=1,
+        max_length=258,
+        description="a filespace key sealed to one account (docs/FORMAT.md)",
+        extra_json_schema=_BASE64,
+    ),
 ]
 RoleName = Literal["read", "write", "admin"]
 
@@ -301,7 +314,7 @@ _NO, _GONE, _BAD, _TAKEN = Code.DENIED, Code.NOT_FOUND, Code.INVALID, Code.EXIST
 
 ROUTES: dict[type[Record], Route] = {
     BeginLogin: Route("POST", "/login/challenge", LoginChallenge, False, False, (Code.VERSION, Code.TOO_MANY)),
-    FinishLogin: Route("POST", "/login", LoggedIn, False, False, (Code.UNAUTHENTICATED, Code.TOO_MANY)),
+    FinishLogin: Route("POST", "/login", LoggedIn, False, False, (Code.VERSION, Code.UNAUTHENTICATED, Code.TOO_MANY)),
     EndLogin: Route("POST", "/logout", Done),
     GetSelf: Route("GET", "/self", AccountView),
     ListFilespaces: Route("GET", "/filespaces", FilespaceList),
