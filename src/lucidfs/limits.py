@@ -28,6 +28,7 @@ EXTENTS_PER_COMMIT_MAX = 8192  # keeps a commit below MESSAGE_BYTES_MAX
 MESSAGE_BYTES_MAX = 4 * MIB
 REQUESTS_IN_FLIGHT_MAX = 256  # per session; more wait in the client
 HANDSHAKE_S = 10.0  # time to finish the handshake
+HTTP_IDLE_S = 75.0  # silence between two HTTP requests of one connection
 CONNECTIONS_PER_ADDRESS_MAX = 1024
 FAILED_LOGINS_MAX = 10  # per address and minute; further ones are answered TOO_MANY
 GRANTS_PER_REQUEST_MAX = 256
@@ -45,6 +46,8 @@ LOGIN_S = 3600.0  # life of a management login
 LOGINS_MAX = 4096  # management logins kept; the oldest ends first
 CHALLENGES_MAX = 1024  # management challenges that wait for their answer; the oldest is dropped
 MANAGEMENT_BODY_BYTES_MAX = 1 * MIB  # a rotation of an account with 4,000 grants
+MANAGEMENT_BODY_S = 30.0  # time for such a body to arrive
+MANAGEMENT_REPLY_BYTES_MAX = 64 * MIB  # a list of 100,000 accounts; what never ends is no hub
 
 # Retries
 RETRY_FIRST_S = 0.05
@@ -72,6 +75,7 @@ GROUP_MAX = 512  # changes in one transaction
 QUEUE_MAX = 8192  # changes that wait; then TOO_MANY
 REPLIES_UNACKED_MAX = 65_536  # stored replies per session: a change that waits an hour in line holds back `acked`
 OUTBOX_BYTES_MAX = 64 * MIB  # answers that a client does not read; then its connection is closed
+UPLOAD_BYTES_PER_S_MIN = 16 * KIB  # a slower upload gives its memory back to the others: 64 MiB in 68 minutes
 GATEWAY_BYTES_MAX = 256 * MIB  # bodies in memory on their way into the store; further uploads wait
 STORE_THREADS = 8  # of the gateway; they wait for disks
 DATABASE_CACHE_BYTES = 64 * MIB  # pages in memory per connection: the upper levels of a tree of 100 million nodes

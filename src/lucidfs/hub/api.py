@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -14,7 +15,7 @@ from lucidfs.errors import MEANINGS, Code, Fault
 from lucidfs.hub.bearers import Bearers, account_of
 from lucidfs.hub.database.base import Database, Tx
 from lucidfs.hub.operations.manage import OPERATIONS, Desk, Ended, Outcome, account_view
-from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX
+from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX, MANAGEMENT_BODY_S
 from lucidfs.types import id_text
 from lucidfs.wire import management as m
 from lucidfs.wire.openapi import document
@@ -156,7 +157,9 @@ async def _read(http: web.Request, kind: type[m.Record]) -> m.Record:
     fields: Any = dict(http.query)
     if m.ROUTES[kind].has_body:
         try:
-            fields = msgspec.json.decode(await _body(http))
+            fields = msgspec.json.decode(await asyncio.wait_for(_body(http), MANAGEMENT_BODY_S))
+        except asyncio.TimeoutError:
+            raise Fault(Code.INVALID, "the body took too long") from None
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise Fault(Code.BAD_MESSAGE, f"the body is not JSON: {error}") from None
         if not isinstance(fields, dict):

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from lucidfs.errors import MEANINGS, Code, Fault
 from lucidfs.hub.hub import Hub
-from lucidfs.limits import GATEWAY_BYTES_MAX, OBJECT_BYTES_MAX
+from lucidfs.limits import GATEWAY_BYTES_MAX, OBJECT_BYTES_MAX, STORE_READ_TIMEOUT_S, UPLOAD_BYTES_PER_S_MIN
 from lucidfs.objects.base import ObjectName
 from lucidfs.objects.signing import PATH, verify
 
@@ -65,8 +65,11 @@ class Gateway:
                 raise Fault(Code.TOO_LARGE, f"an object has at most {OBJECT_BYTES_MAX} bytes")
             self._hub.check_open()
             async with self._room.for_bytes(size):
-                chunks = await _body(request, size)
+                limit_s = STORE_READ_TIMEOUT_S + size / UPLOAD_BYTES_PER_S_MIN
+                chunks = await asyncio.wait_for(_body(request, size), limit_s)
                 await self._in_thread(partial(self._hub.store.put, name, chunks))
+        except asyncio.TimeoutError:
+            return _refuse(Fault(Code.UNAVAILABLE, "the upload took too long"))
         except (Fault, OSError) as error:
             return _refuse(error)
         self._hub.metrics.moved("put", size)

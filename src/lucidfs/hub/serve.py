@@ -20,8 +20,8 @@ from lucidfs.hub.database.sqlite import SqliteDatabase
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.hub import Hub
 from lucidfs.hub.settings import HubSettings
-from lucidfs.hub.web import application
-from lucidfs.limits import UNFINISHED_S
+from lucidfs.hub.web import Knocks, application
+from lucidfs.limits import HTTP_IDLE_S, UNFINISHED_S
 from lucidfs.objects.local import LocalStore
 
 log = logging.getLogger(__name__)
@@ -70,23 +70,37 @@ async def running(
             log.info("%d unfinished uploads were removed", unfinished)
         settings = replace(settings or HubSettings(), objects_mark=str(store.mark(os.urandom)))
         hub = Hub(database, store, clock=SystemClock(), random=os.urandom, settings=settings, hold=Hold(data))
-        runner = web.AppRunner(application(hub), access_log=None, shutdown_timeout=hub.settings.shutdown_s)
+        server: asyncio.Server | None = None
+        knocks = Knocks(hub.settings.handshake_s)
+        runner = web.AppRunner(
+            application(hub, knocks),
+            access_log=None,
+            shutdown_timeout=hub.settings.shutdown_s,
+            keepalive_timeout=HTTP_IDLE_S,
+        )
         await hub.start()
         try:
             await runner.setup()
-            site = web.TCPSite(runner, host, port)
-            await site.start()
-            yield hub, _url(host, runner)
+            server = await _listen(runner, knocks, host, port)
+            yield hub, _url(host, server)
         finally:
             await hub.stop()
+            if server is not None:
+                server.close()
             await runner.cleanup()
             store.close()
     finally:
         database.close()
 
 
-def _url(host: str, runner: web.AppRunner) -> str:
+async def _listen(runner: web.AppRunner, knocks: Knocks, host: str, port: int) -> asyncio.Server:
+    serve = runner.server
+    assert serve is not None, "the runner is set up"
+    return await asyncio.get_running_loop().create_server(lambda: knocks.expect(serve()), host, port, backlog=1024)
+
+
+def _url(host: str, server: asyncio.Server) -> str:
     """The address as a client on this machine may use it."""
-    port = runner.addresses[0][1]
+    port = server.sockets[0].getsockname()[1]
     shown = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}"

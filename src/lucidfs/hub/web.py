@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
@@ -20,9 +20,14 @@ WIRE_PATH = "/wire/v1"
 _BINARY = 0x82  # first byte of a WebSocket frame: final, binary
 
 
-def application(hub: Hub) -> web.Application:
-    """Everything that a hub serves over HTTP. The hub is started and stopped by the caller."""
-    app = web.Application(client_max_size=0)
+def application(hub: Hub, knocks: Knocks | None = None) -> web.Application:
+    """Everything that a hub serves over HTTP. The hub is started and stopped by the caller.
+
+    Args:
+        hub: what is served.
+        knocks: told of each request; see `Knocks`.
+    """
+    app = web.Application(client_max_size=0, middlewares=[knocks.middleware] if knocks is not None else [])
     executor = ThreadPoolExecutor(STORE_THREADS, "lucid store")
 
     async def wire(request: web.Request) -> web.StreamResponse:
@@ -45,6 +50,39 @@ def application(hub: Hub) -> web.Application:
     Gateway(hub, executor).mount(app)
     api.mount(app, hub)
     return app
+
+
+class Knocks:
+    """Ends connections on which no whole request head arrives in time: half of one would hold a descriptor for ever.
+
+    Args:
+        limit_s: how long a fresh connection may take for it.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._timers: dict[asyncio.BaseProtocol, asyncio.TimerHandle] = {}
+
+    def expect(self, protocol: web.RequestHandler) -> web.RequestHandler:
+        """A connection begins, served by this protocol; returns it."""
+        timer = asyncio.get_running_loop().call_later(self._limit_s, self._give_up, protocol)
+        self._timers[protocol] = timer
+        return protocol
+
+    def _give_up(self, protocol: web.RequestHandler) -> None:
+        del self._timers[protocol]
+        if protocol.transport is not None:
+            protocol.transport.abort()
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """A whole head arrived."""
+        timer = self._timers.pop(request.protocol, None)
+        if timer is not None:
+            timer.cancel()
+        return await handler(request)
 
 
 async def _serve_wire(hub: Hub, request: web.Request) -> web.StreamResponse:
