@@ -19,8 +19,8 @@ Faults (`chaos`), at random moments:
 - clocks and timers that run up to 2 % too fast or too slow, wall clocks that are wrong by up to two minutes.
 
 Checked:
-- each subject (a file, or a folder with what is in it) has a linearization of all completed calls (`history`, `models`),
-  the reads of a client that knows nothing after one last crash included: nothing acknowledged is lost;
+- each subject (a file, or a folder with what is in it) has a linearization of all completed calls (`history`,
+  `models`), the reads of a client that knows nothing after one last crash included: nothing acknowledged is lost;
 - no read is half or mixed: contents tell who wrote each byte and where it belongs (`content`); a slow reader keeps the
   revision that it opened; a handle sees its own writes;
 - no error but those that the faults explain: never CORRUPT, never an error in the product's log, no call that hangs;

@@ -23,7 +23,8 @@ class Chaos:
         self._rng = random.Random(f"{world.seed} chaos")
         self._tasks: set[asyncio.Task[None]] = set()
         self._faults: list[tuple[Callable[[], None], int]] = [
-            (self._cut, 6),
+            (self._cut, 4),
+            (self._lose_a_reply, 6),
             (self._stall, 3),
             (self._swallow, 2),
             (self._exile, 2),
@@ -80,6 +81,16 @@ class Chaos:
     def _cut(self) -> None:
         self._on_a_wire(lambda wire: wire.cut())
 
+    def _lose_a_reply(self) -> None:
+        """The connection breaks under an answer, and sometimes its client comes back only after its session."""
+        wires = [wire for wire in self._world.network.wires if not wire.over]
+        if wires:
+            wire = self._rng.choice(wires)
+            wire.reply_fuse = self._rng.randint(1, 3)
+            if self._rng.random() < 0.4:
+                until_s = self._world.loop.now_s + self._rng.uniform(1.0, 1.5) * SESSION_LIMIT_S
+                self._world.network.unreachable[wire.client.process.name] = until_s
+
     def _stall(self) -> None:
         self._on_a_wire(lambda wire: wire.stall(self._rng.choice((0.5, 3.0))))
 
@@ -117,6 +128,9 @@ class Chaos:
 
     def _some_client(self) -> Client | None:
         clients = [client for client in self._world.live_clients if not client.process.frozen]
+        holders = [client for client in clients if client.holding]  # of a lock: there it hurts most
+        if holders and self._rng.random() < 0.6:
+            clients = holders
         return self._rng.choice(clients) if clients else None
 
     def _freeze(self, process: Process, seconds: float) -> None:

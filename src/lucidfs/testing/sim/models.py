@@ -52,15 +52,24 @@ class Slots:
 
 
 class Log:
-    """A file that is only appended to. State: the numbers of its entries."""
+    """A file that is only appended to, made and deleted. State: the numbers of its entries, None: it is not there.
 
-    first: Any = ()
+    Args:
+        there: whether it is there at the beginning.
+    """
+
+    def __init__(self, there: bool = True) -> None:
+        self.first: Any = () if there else None
 
     def after(self, state: Any, op: Op) -> Iterator[Any]:
-        if op.name == "read":
-            yield from _if(op.outcome == "ok" and state == op.result, state)
+        if op.outcome == "NOT_FOUND":  # also of an append whose file was deleted under it
+            yield from _if(state is None, state)
+        elif op.name == "read":
+            yield from _if(state == op.result, state)
+        elif op.name == "delete":
+            yield from _if(state is not None, None)
         else:  # append
-            yield (*state, *op.args)
+            yield (*(state or ()), *op.args)
 
 
 class Counter:

@@ -39,6 +39,10 @@ class Side:
         return self.other.process.name
 
     def send(self, frame: bytes) -> None:
+        if self.wire.reply_fuse and self is self.wire.hub:
+            self.wire.reply_fuse -= 1
+            if not self.wire.reply_fuse:
+                self.wire.cut()
         if not (self.closed or self.wire.silent or self.wire.is_cut):
             self.other.expect(frame)
 
@@ -93,6 +97,7 @@ class Wire:
         self.client.other, self.hub.other = self.hub, self.client
         self.is_cut = False
         self.silent = False  # frames are swallowed and nobody is told
+        self.reply_fuse = 0  # the wire breaks under this frame of the hub, counted from now; 0: under none
         self._stalled_until_s = 0.0
 
     @property

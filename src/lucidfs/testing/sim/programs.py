@@ -39,6 +39,7 @@ def subjects(world: World) -> None:
         world.subject(f"/slots{number}", Slots(SLOTS))
     for number in range(LOGS):
         world.subject(f"/log{number}", Log())
+    world.subject("/diary", Log(there=False))
     for number in range(COUNTERS):
         world.subject(f"/counter{number}", Counter())
     for number in range(FOLDERS):
@@ -79,8 +80,8 @@ class Program:
         """Do something as long as there are steps left."""
         while self._world.steps_left > 0:
             self._world.steps_left -= 1
-            kind = self._rng.choices((self.whole, self.slots, self.log, self.counter, self.folder), (4, 4, 2, 3, 3))[0]
-            await kind()
+            kinds = (self.whole, self.slots, self.log, self.diary, self.counter, self.folder)
+            await self._rng.choices(kinds, (4, 4, 3, 1, 3, 3))[0]()
             await asyncio.sleep(self._rng.random() * THINK_S)
 
     async def look_at_everything(self) -> None:
@@ -173,16 +174,26 @@ class Program:
     # --- logs -----------------------------------------------------------------------------------------------------
 
     async def log(self) -> None:
-        path = f"/log{self._rng.randrange(LOGS)}"
-        if self._rng.random() < 0.35:
+        await self._use_log(f"/log{self._rng.randrange(LOGS)}", 0.0)
+
+    async def diary(self) -> None:
+        """A log that is made by whoever appends to it first, and is deleted now and then."""
+        await self._use_log("/diary", 0.25)
+
+    async def _use_log(self, path: str, deletes: float) -> None:
+        if self._rng.random() < deletes:
+            op = self._world.begin(self._client, path, "delete")
+            await self._judge(op, self._engine.tree.delete(path), "NOT_FOUND")
+        elif self._rng.random() < 0.35:
             await self._read(path, _entries, slow=self._rng.random() < 0.5)
-            return
-        numbers = [self._number() for _ in range(self._rng.randint(1, 2))]
-        op = self._world.begin(self._client, path, "append", *numbers)
-        await self._judge(op, self._append(path, numbers))
+        else:
+            numbers = [self._number() for _ in range(self._rng.randint(1, 2))]
+            op = self._world.begin(self._client, path, "append", *numbers)
+            expected = ("NOT_FOUND",) if deletes else ()  # it was deleted between open and close
+            await self._judge(op, self._append(path, numbers), *expected)
 
     async def _append(self, path: str, numbers: list[int]) -> None:
-        handle = await self._files.open(path, write=True, append=True)
+        handle = await self._files.open(path, write=True, create=True, append=True)
         for number in numbers:
             await handle.write(None, content.make(number, self._rng.choice(ENTRY_SIZES)))
             if self._rng.random() < 0.3:
@@ -203,15 +214,17 @@ class Program:
         """Read, think, write: correct only because of the lock."""
         timeout_s = self._rng.choice((0.5, 30.0))
         handle = await self._files.open(path, write=True, lock=LockMode.EXCLUSIVE, lock_timeout_s=timeout_s)
+        self._client.holding += 1
         try:
             old = _one(await _bytes(handle, 0, handle.size))
-            if self._rng.random() < 0.5:
-                await asyncio.sleep(self._rng.random())
+            await asyncio.sleep(self._rng.random() * 1.5)
             assert isinstance(old, int)
             await handle.write(0, content.make(old + 1, handle.size))
         except BaseException:
             await handle.abort()
             raise
+        finally:
+            self._client.holding -= 1
         await handle.close()
         return old
 
@@ -290,6 +303,8 @@ class Program:
     def _judge_fault(self, op: Op, fault: Fault, expected: tuple[str, ...]) -> None:
         if fault.code is Code.UNAVAILABLE or self._was_refused(fault):
             self._world.end(op, "unknown")
+        elif fault.code is Code.EXISTS and "reserved" in fault.message and self._world.may_be_reserved(op):
+            self._world.end(op, "none")
         elif fault.code.name in expected:
             self._world.end(op, "none" if fault.code in (Code.LOCKED, Code.FENCED) else fault.code.name)
         elif fault.code is Code.LOCKED:

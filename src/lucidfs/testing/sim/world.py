@@ -39,6 +39,7 @@ class Client:
         self.workers = SimWorkers()
         self.engine: Engine | None = None
         self.programs: list[asyncio.Task[None]] = []
+        self.holding = 0  # programs that are at work under a lock
 
     @property
     def name(self) -> str:
@@ -132,6 +133,12 @@ class World:
         """Note the moment of a return, whose result is not known yet."""
         if not op.at_s[1]:
             op.ended, op.at_s = self.tick(), (op.at_s[0], self.loop.now_s)
+
+    def may_be_reserved(self, op: Op) -> bool:
+        """Whether somebody was creating exclusively, so that a refusal says nothing about what is there."""
+        history = next(each for each in self.histories.values() if op in each.ops)
+        creating = (other for other in history.ops if other.name == "create" and other is not op)
+        return any(other.ended > op.began or other.outcome == "unknown" for other in creating)
 
     def _trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
