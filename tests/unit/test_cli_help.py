@@ -11,7 +11,9 @@ from lucidfs.cli.main import app
 FILES = ["ls", "tree", "stat", "cat", "cp", "mv", "rm", "mkdir", "du"]
 FILESPACE = [f"filespace {each}" for each in ("create", "list", "rename", "delete")]
 ACCOUNT = [f"account {each}" for each in ("create", "list", "grant", "revoke", "rotate")]
-REMOTE = FILES + FILESPACE + ACCOUNT
+WATCH = ["status", "locks"]
+HUB = [f"hub {each}" for each in ("start", "fsck", "gc", "backup")]
+REMOTE = FILES + FILESPACE + ACCOUNT + WATCH
 GROUPS = ["hub", "filespace", "account"]
 
 
@@ -21,7 +23,7 @@ def help_of(command: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("command", [*REMOTE, *GROUPS, "quickstart", "hub start"])
+@pytest.mark.parametrize("command", [*REMOTE, *GROUPS, *HUB, "quickstart"])
 def test_help_has_examples_and_exit_codes(command: str) -> None:
     text = help_of(command)
     assert "Examples:\n" in text
@@ -37,14 +39,14 @@ def test_options_that_every_remote_command_takes(command: str) -> None:
         assert option in text
 
 
-@pytest.mark.parametrize("command", ["quickstart", "hub start"])
+@pytest.mark.parametrize("command", ["quickstart", *HUB])
 def test_json_is_everywhere(command: str) -> None:
     assert "--json" in help_of(command)
 
 
 def test_the_front_page_names_every_command_and_code() -> None:
     text = help_of("")
-    for command in [*FILES, *GROUPS, "quickstart"]:
+    for command in [*FILES, *WATCH, *GROUPS, "quickstart"]:
         assert f"\n  {command} " in text
     for code in Exit:
         assert f"\n{int(code):>7}  " in text

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import pytest
 
 from lucidfs.errors import Code, Fault
+from lucidfs.hub.api import RULES
 from lucidfs.hub.database.base import AccountRow, WorkspaceRow
 from lucidfs.hub.database.sqlite import SqliteDatabase
-from lucidfs.hub.operations.manage import OPERATIONS, Desk, Ended, Outcome
+from lucidfs.hub.operations.manage import Desk, Ended, Outcome
 from lucidfs.types import id_text, id_value
 from lucidfs.wire import management as m
 
@@ -41,7 +42,7 @@ class Office:
         assert account is not None
         self._fresh += 1
         try:
-            outcome = OPERATIONS[type(request)](Desk(tx, account, self.now_ns, self._fresh), request)
+            outcome = RULES[type(request)](Desk(tx, account, self.now_ns, self._fresh), request)
         except Fault:
             self.database.rollback()
             raise
@@ -345,4 +346,4 @@ def test_rotation_must_cover_exactly_the_grants(office: Office) -> None:
 
 def test_every_request_that_needs_a_login_has_a_rule() -> None:
     without_rule = {m.BeginLogin, m.FinishLogin, m.EndLogin}
-    assert OPERATIONS.keys() == m.ROUTES.keys() - without_rule
+    assert RULES.keys() == m.ROUTES.keys() - without_rule

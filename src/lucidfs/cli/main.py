@@ -7,7 +7,23 @@ from typing import Annotated
 
 import typer
 
-from lucidfs.cli import account, cat, cp, du, filespace, hub_care, ls, mkdir, mv, quickstart, rm, stat, tree
+from lucidfs.cli import (
+    account,
+    cat,
+    cp,
+    du,
+    filespace,
+    hub_care,
+    locks,
+    ls,
+    mkdir,
+    mv,
+    quickstart,
+    rm,
+    stat,
+    status,
+    tree,
+)
 from lucidfs.cli.exits import EXIT_CODES
 
 HELP = """A filespace behaves like one local disk that all its clients share, and nobody but those clients can read it.
@@ -67,6 +83,8 @@ _add("mv", mv.mv, mv.EXAMPLES)
 _add("rm", rm.rm, rm.EXAMPLES)
 _add("mkdir", mkdir.mkdir, mkdir.EXAMPLES)
 _add("du", du.du, du.EXAMPLES)
+_add("status", status.status, status.EXAMPLES)
+_add("locks", locks.locks, locks.EXAMPLES)
 
 
 def main() -> None:

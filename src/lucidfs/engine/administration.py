@@ -100,6 +100,14 @@ class Administration:
         found = self.filespace(name)
         self._client.call(m.DeleteFilespace(filespace=found.id, name=found.name), m.Done)
 
+    def locks(self, filespace: m.FilespaceView) -> list[m.LockView]:
+        """Who holds, and who waits for, which bytes of which node. Raises Fault(NOT_FOUND, DENIED)."""
+        return self._client.call(m.ListLocks(filespace=filespace.id), m.LockList).locks
+
+    def status(self) -> m.HubStatus:
+        """What goes on at the hub, as far as this account may see it."""
+        return self._client.call(m.GetStatus(), m.HubStatus)
+
     # accounts
 
     def accounts(self) -> list[m.AccountView]:

@@ -62,6 +62,10 @@ class Tree:
         """The linked root, as it was when it was last seen."""
         return self._walker.root
 
+    async def path_of(self, node: int) -> str:
+        """Where a node stands now, from the linked root. Raises Fault(NOT_FOUND) when it is gone or outside."""
+        return await self._walker.path_of(node)
+
     # --- reading --------------------------------------------------------------------------------------------------
 
     async def walk(

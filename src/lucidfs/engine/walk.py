@@ -90,6 +90,22 @@ class Walker:
         token = self._keys.name_token
         return [token(name) for name in names]
 
+    async def path_of(self, node: int) -> str:
+        """Where a node stands now, from the linked root. Raises Fault(NOT_FOUND) when it is gone or outside."""
+        names: list[str] = []
+        while node != self.root.id:
+            reply = await self._session.call(messages.Walk(messages.Path(node)))
+            if len(reply.entries) != 1 or reply.entries[0].id != node:
+                raise Fault(Code.CORRUPT, "the hub returned another entry than the one asked for")
+            found = open_entry(self._keys, reply.entries[0])
+            if not found.parent:
+                raise Fault(Code.NOT_FOUND, "it stands outside of the linked folder")
+            if len(names) == PATH_DEPTH_MAX:
+                raise Fault(Code.CORRUPT, "the hub says that a folder stands in itself")
+            names.append(found.name)
+            node = found.parent
+        return "/" + "/".join(reversed(names))
+
     def _opened(self, entries: list[messages.Entry], names: list[str]) -> list[Node]:
         """The nodes along the path, each checked to be the asked name in the folder before it."""
         if entries and entries[0].id == self.root.id:  # nothing of the path exists, or there was none

@@ -14,7 +14,9 @@ from lucidfs.clock import Clock
 from lucidfs.errors import MEANINGS, Code, Fault
 from lucidfs.hub.bearers import Bearers, account_of
 from lucidfs.hub.database.base import Database, Tx
-from lucidfs.hub.operations.manage import OPERATIONS, Desk, Ended, Outcome, account_view
+from lucidfs.hub.operations import manage, observe
+from lucidfs.hub.operations.live import Live
+from lucidfs.hub.operations.manage import Desk, Ended, Outcome, account_view
 from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX, MANAGEMENT_BODY_S
 from lucidfs.types import id_text
 from lucidfs.wire import management as m
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
 _T = TypeVar("_T")
 
+RULES = {**manage.OPERATIONS, **observe.OPERATIONS}
+
 
 class Office(Protocol):
     """What the API needs of the hub."""
@@ -31,6 +35,11 @@ class Office(Protocol):
     clock: Clock
     random: Callable[[int], bytes]
     database: Database
+
+    @property
+    def live(self) -> Live:
+        """What goes on at this moment."""
+        ...
 
     async def change(self, apply: Callable[[Tx], _T]) -> _T:
         """Run a change in the next group; returns when it is durable. Raises what `apply` raised (nothing applied)."""
@@ -115,12 +124,12 @@ class Api:
 
     async def _operate(self, request: m.Record, bearer: str) -> m.Record:
         login = self._bearers.find(bearer)
-        operation = OPERATIONS[type(request)]
+        operation = RULES[type(request)]
         now_ns = self._hub.clock.now_ns()
         fresh_id = int.from_bytes(self._hub.random(8), "big") >> 1 or 1
 
         def apply(tx: Tx) -> Outcome:
-            return operation(Desk(tx, account_of(tx, login), now_ns, fresh_id), request)
+            return operation(Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live), request)
 
         if m.ROUTES[type(request)].change:
             outcome = await self._hub.change(apply)

@@ -24,6 +24,7 @@ from lucidfs.hub.hold import Hold
 from lucidfs.hub.locks import LockTable
 from lucidfs.hub.login import OpenSession
 from lucidfs.hub.metrics import Metrics
+from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.scene import Caller
 from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.sessions import Session, Sessions
@@ -283,6 +284,12 @@ class Hub:
             for name in names
         ]
 
+    @property
+    def live(self) -> Live:
+        """What goes on at this moment, for the management API."""
+        present = {each.id: (each.caller, each.connection is not None) for each in self.sessions}
+        return Live(self.started_ns, present, self.table.listing, self.committer.waiting, self.uploads)
+
     def fresh_id(self) -> int:
         """A random number for a session, or for half a lock."""
         return int.from_bytes(self.random(8), "big") >> 1 or 1
@@ -294,12 +301,12 @@ class Hub:
         gauge("lucid_locks_held", "Locks held", lambda: self.table.held_count)
         gauge("lucid_locks_waiting", "Requests in line for locks", lambda: self.table.waiting_count)
         gauge("lucid_changes_waiting", "Changes in the queue", lambda: self.committer.waiting)
-
         gauge("lucid_uploads", "Objects that no commit uses, at the last sweep", lambda: self.uploads.objects)
         gauge("lucid_uploads_bytes", "Their bytes", lambda: self.uploads.bytes)
         gauge("lucid_uploads_leftover", "Those of clients that are gone", lambda: self.uploads.leftover)
         gauge("lucid_uploads_stuck", "Those of clients that are here, older than a day", lambda: self.uploads.stuck)
         gauge("lucid_uploads_oldest_seconds", "When the oldest was put", lambda: self.uploads.oldest_ns / 1e9)
+
 
 class _EndSession:
     """The job that makes the end of a session durable and its locks free."""

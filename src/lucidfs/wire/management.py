@@ -159,6 +159,75 @@ class GrantList(Record, frozen=True):
     grants: list[GrantView]
 
 
+class LockView(Record, frozen=True):
+    """A lock that is held, or waited for. Only a client with the filespace's key can tell the path of the node."""
+
+    lock: Id
+    node: Id
+    filespace: Id
+    session: Id
+    account: str
+    mode: Literal["shared", "exclusive"]
+    offset: int
+    length: int  # 0: to the end, however far
+    waiting: bool
+    since: str
+
+
+class LockList(Record, frozen=True):
+    locks: list[LockView]
+
+
+class UploadsView(Record, frozen=True):
+    """Objects in the store that no commit uses, when the hub last looked (null: it has not yet)."""
+
+    at: str | None = None
+    objects: int = 0
+    bytes: int = 0
+    leftover: int = 0  # of those: of clients that are gone; deleted after a grace
+    leftover_bytes: int = 0
+    stuck: int = 0  # of those: of clients that are here, for more than a day: streams that nobody closes
+    oldest: str | None = None  # when the oldest was put
+
+
+class FilespaceStatus(Record, frozen=True):
+    """How much is in a filespace."""
+
+    id: Id
+    name: str
+    files: int
+    folders: int
+    links: int
+    data_bytes: int
+    storage_bytes: int
+
+
+class ClientView(Record, frozen=True):
+    """A session: a client that has a filespace linked (null: none yet). `since`: when it came."""
+
+    session: Id
+    account: str
+    filespace: str | None
+    since: str
+    connected: bool
+    locks: int
+
+
+class HubStatus(Record, frozen=True):
+    """What goes on at the hub: its numbers, and of filespaces and clients what the asking account may see."""
+
+    version: int
+    now: str
+    started: str
+    sessions: int
+    locks: int
+    locks_waiting: int
+    changes_waiting: int
+    uploads: UploadsView
+    filespaces: list[FilespaceStatus]
+    clients: list[ClientView]
+
+
 # --- requests ---------------------------------------------------------------------------------------------------
 
 
@@ -235,6 +304,16 @@ class DeleteGrant(Record, frozen=True):
 
     filespace: Id
     account: Id
+
+
+class ListLocks(Record, frozen=True):
+    """Who holds and who waits for what in one filespace: for its accounts and workspace admins."""
+
+    filespace: Id
+
+
+class GetStatus(Record, frozen=True):
+    """What goes on. Clients of others are shown to admins of their filespace and workspace admins only."""
 
 
 class ListAccounts(Record, frozen=True):
@@ -324,6 +403,8 @@ ROUTES: dict[type[Record], Route] = {
     ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList, True, False, (_NO, _GONE)),
     PutGrant: Route("PUT", "/filespaces/{filespace}/grants/{account}", GrantView, True, True, (_NO, _GONE, _BAD)),
     DeleteGrant: Route("DELETE", "/filespaces/{filespace}/grants/{account}", Done, True, True, (_NO, _GONE, _BAD)),
+    ListLocks: Route("GET", "/filespaces/{filespace}/locks", LockList, True, False, (_NO, _GONE)),
+    GetStatus: Route("GET", "/status", HubStatus),
     ListAccounts: Route("GET", "/accounts", AccountList, True, False, (_NO,)),
     CreateAccount: Route("POST", "/accounts", AccountView, True, True, (_NO, _GONE, _TAKEN, _BAD, Code.ID_TAKEN)),
     RevokeAccount: Route("DELETE", "/accounts/{account}", Done, True, True, (_NO, _GONE, _BAD)),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import AccountRow, FilespaceRow, GrantRow, NodeRow, Tx
+from lucidfs.hub.operations.live import NOBODY, Live
 from lucidfs.types import Kind, Role, id_text, id_value
 from lucidfs.wire import management as m
 
@@ -24,12 +25,14 @@ class Desk(NamedTuple):
         account: who asks; not revoked.
         now_ns: wall time.
         fresh_id: a random number for what the operation makes.
+        live: what the hub knows beside the database.
     """
 
     tx: Tx
     account: AccountRow
     now_ns: int
     fresh_id: int
+    live: Live = NOBODY
 
 
 class Ended(NamedTuple):

@@ -1,0 +1,35 @@
+"""What a hub knows beside its database, as the rules of observation are given it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from lucidfs.hub.operations.scene import Caller
+from lucidfs.hub.sweeper import Uploads
+from lucidfs.wire.messages import LockInfo
+
+
+class Live(NamedTuple):
+    """One moment of a hub.
+
+    Args:
+        started_ns: when it started.
+        sessions: each live session's caller, and whether it is connected.
+        locks: those held and waited for in a filespace.
+        changes_waiting: in the queue of the committer.
+        uploads: objects without a commit, as the last round of the sweeper found them.
+    """
+
+    started_ns: int
+    sessions: Mapping[int, tuple[Caller, bool]]
+    locks: Callable[[int], list[LockInfo]]
+    changes_waiting: int
+    uploads: Uploads
+
+
+def _no_locks(filespace: int) -> list[LockInfo]:
+    return []
+
+
+NOBODY = Live(0, {}, _no_locks, 0, Uploads())
