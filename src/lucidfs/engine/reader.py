@@ -16,9 +16,10 @@ from lucidfs.engine.cache.memory import MemoryCache
 from lucidfs.engine.content import ContentMap, FrameKey, Located
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
-from lucidfs.limits import FRAME_BYTES, RANGE_BYTES_MAX, READ_AHEAD_BYTES_MAX
+from lucidfs.limits import FRAME_BYTES, FRAME_OVERHEAD_BYTES, RANGE_BYTES_MAX, READ_AHEAD_BYTES_MAX
 
 _WHOLE_FRAMES = RANGE_BYTES_MAX // FRAME_BYTES  # read at once when all of a file is asked for
+_SEALED_BYTES_MAX = RANGE_BYTES_MAX + _WHOLE_FRAMES * FRAME_OVERHEAD_BYTES  # so that such an object is one request
 
 Plains = dict[FrameKey, bytes | bytearray]
 
@@ -125,7 +126,7 @@ class FrameSource:
         on_disk = self._on_disk
         for item in sorted(found, key=lambda item: (item.object, item.offset)):
             here = (on_disk(item), item.object, item.offset)
-            if here != before or size + item.length > RANGE_BYTES_MAX:
+            if here != before or size + item.length > _SEALED_BYTES_MAX:
                 runs.append([])
                 size = 0
             runs[-1].append(item)

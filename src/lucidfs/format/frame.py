@@ -15,6 +15,7 @@ KEY_NUMBER = 1
 
 _HEADER = struct.Struct(">BBH")
 _HEADERS = {algorithm: _HEADER.pack(VERSION, algorithm, KEY_NUMBER) for algorithm in Algorithm}
+_ALGORITHM_OF = {header: algorithm for algorithm, header in _HEADERS.items()}
 _PLACE = struct.Struct(">QQQ")
 _LENGTH_BYTES = 4
 
@@ -66,7 +67,9 @@ class Frames:
         if not FRAME_OVERHEAD_BYTES < len(sealed) <= FRAME_BYTES + FRAME_OVERHEAD_BYTES:
             raise Fault(Code.CORRUPT, f"no sealed frame has {len(sealed)} bytes")
         header = bytes(sealed[: _HEADER.size])
-        algorithm = _algorithm(header)
+        algorithm = _ALGORITHM_OF.get(header)
+        if algorithm is None:
+            raise _unknown(header)
         place = header + _PLACE.pack(origin, index, generation)
         body = self._keys.frame_cipher(origin).open(sealed, _HEADER.size, place)
         if algorithm is Algorithm.STORED:
@@ -77,11 +80,8 @@ class Frames:
         return expand(memoryview(body)[_LENGTH_BYTES:], algorithm, length)
 
 
-def _algorithm(header: bytes) -> Algorithm:
+def _unknown(header: bytes) -> Fault:
     version, algorithm, key_number = _HEADER.unpack(header)
     if version != VERSION or key_number != KEY_NUMBER:
-        raise Fault(Code.CORRUPT, f"a frame of unknown version {version} or key {key_number}")
-    try:
-        return Algorithm(algorithm)
-    except ValueError:
-        raise Fault(Code.CORRUPT, f"a frame of unknown compression {algorithm}") from None
+        return Fault(Code.CORRUPT, f"a frame of unknown version {version} or key {key_number}")
+    return Fault(Code.CORRUPT, f"a frame of unknown compression {algorithm}")
