@@ -171,7 +171,7 @@ def test_more_requests_at_once_than_allowed_are_refused_one_by_one(hub: HubThrea
 def test_a_flood_of_changes_leaves_nothing_half(hub: HubThread) -> None:
     with logged_in(hub) as wire:
         for number in range(2000):
-            wire.begin(m.Create(ROOT, m.NewNode(100 + number, Kind.FILE, name(number), b"sealed")))
+            wire.begin(m.Create(ROOT, m.NewNode(10_000 + number, Kind.FILE, name(number), b"sealed")))
         served(hub)
         answers = [wire.message() for _ in range(2000)]
         refused = [answer for answer in answers if isinstance(answer, m.Failure)]
