@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from weakref import WeakValueDictionary
 
 from lucidfs.crypto.keys import FilespaceKeys
+from lucidfs.engine.backoff import pause_s
 from lucidfs.engine.content import ContentMap
 from lucidfs.engine.draft import Draft, make_draft
 from lucidfs.engine.locks import Locks
@@ -131,7 +132,7 @@ class Publisher:
                 try:
                     return await self.send(target, draft)
                 except Fault as fault:
-                    if fault.code is not Code.STALE:
+                    if fault.code is not Code.STALE or target.node is None:
                         raise
                 lost += 1
                 if lost == _LOCK_AFTER and target.node is not None:
@@ -161,21 +162,33 @@ class Publisher:
         Raises:
             Fault: STALE when the file is no longer at the draft's base; and as `publish` does.
         """
-        for _ in range(_PLACES_MAX):
+        end_s = asyncio.get_running_loop().time() + target.wait_ms / 1000
+        places = waits = 0
+        while places < _PLACES_MAX:
             if target.node is None:
                 made = await self._make(target, draft)
                 if made is not None:
                     return made
+                if target.node is None:
+                    waits += 1
+                    await self._wait_for_name(waits, end_s)
+                    continue
                 if not draft.replaces:
                     raise Fault(Code.STALE, "somebody else made the file first")
-                continue
             try:
                 return await self._commit(target, target.node, draft)
             except Fault as fault:
                 if fault.code is not Code.NOT_FOUND or not draft.replaces:
                     raise
+            places += 1
             await self._find_place(target)
         raise Fault(Code.STALE, "the path changes faster than it can be written")
+
+    async def _wait_for_name(self, waits: int, end_s: float) -> None:
+        """The name was taken and nothing is there: another client creates it exclusively, or it was deleted again."""
+        if asyncio.get_running_loop().time() >= end_s:
+            raise Fault(Code.LOCKED, "another client is creating a file of this name")
+        await asyncio.sleep(pause_s(waits, self._random))
 
     async def _commit(self, target: Target, node: Node, draft: Draft) -> ContentMap:
         content = self._content(node.id, draft)

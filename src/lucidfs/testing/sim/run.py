@@ -7,6 +7,7 @@ import gc
 import logging
 import shutil
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,8 @@ async def _look_back(world: World) -> None:
     for client in world.clients:
         for task in client.programs:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                world.violated(f"{client.name}: a program ended with {error!r}")
+                where = "".join(traceback.format_tb(error.__traceback__)[-3:])
+                world.violated(f"{client.name}: a program ended with {error!r}\n{where}")
     for client in world.live_clients[1:]:
         assert client.engine is not None
         await asyncio.wait({client.process.spawn(client.engine.close())}, timeout=END_S)
