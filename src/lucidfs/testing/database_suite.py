@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lucidfs.hub.database.base import CONDEMNED, Counts, Database, NodeRow, ObjectRow, SmallContent, Tx
+from lucidfs.hub.database.base import CONDEMNED, SPENT, Counts, Database, NodeRow, ObjectRow, SmallContent, Tx
 from lucidfs.namespace.tree import root_of
-from lucidfs.testing.database_rows import EVERYTHING, FILESPACE, ROOT, extent, file, folder, found
+from lucidfs.testing.database_rows import EVERYTHING, FILESPACE, ROOT, extent, file, folder, found, lock
 from lucidfs.testing.database_service_suite import ServiceSuite
 from lucidfs.wire.messages import Extent
 
@@ -238,6 +238,40 @@ class DatabaseSuite(ServiceSuite):
         tx.update_object(51, CONDEMNED, 10)
         assert [row.id for row in tx.dead_objects(40, 10)] == [51, 53, 50]
         assert [row.id for row in tx.dead_objects(40, 2)] == [51, 53]
+
+    def test_spent_numbers_are_out_of_the_reapers_way_and_forgotten_late(self, tx: Tx) -> None:
+        for number in (50, 51, 52):
+            tx.insert_object(ObjectRow(number, FILESPACE, 1, 0, number), b"")
+            tx.update_object(number, SPENT, number + 10)
+        tx.insert_object(ObjectRow(53, FILESPACE, 1, CONDEMNED, 5), b"")
+        assert [row.id for row in tx.dead_objects(100, 10)] == [53]
+        assert tx.forget_spent(62, 1) == 1
+        assert tx.forget_spent(62, 9) == 1
+        assert [tx.object(number) is None for number in (50, 51, 52, 53)] == [True, True, False, False]
+
+    def test_everything_can_be_listed(self, tx: Tx) -> None:
+        tx.insert_node(folder(12))
+        tx.insert_node(folder(11, 12))
+        tx.touch_folder(12, 9)
+        rows = tx.all_nodes(0, 9)
+        assert [row.id for row in rows] == [ROOT, 11, 12] and rows[2].mtime_ns == 9
+        assert tx.all_nodes(10, 1) == [rows[1]] and tx.all_nodes(12, 9) == []
+        objects = [ObjectRow(50, FILESPACE, 1, 1, 0), ObjectRow(51, 3, 2, 0, 5), ObjectRow(52, 4, 2, 0, 5)]
+        for row in objects:
+            tx.insert_object(row, b"")
+        assert tx.all_objects(0, 9) == objects and tx.all_objects(50, 1) == objects[1:2]
+        assert tx.object_filespaces() == [3, 4, FILESPACE]
+
+    def test_sound_rows_are_neither_damaged_nor_stray(self, tx: Tx) -> None:
+        assert tx.damage() == [] and tx.strays() == []
+
+    def test_strays_are_told(self, tx: Tx) -> None:
+        tx.put_reply(21, 1, b"r")
+        tx.insert_lock(lock(31, 22))
+        tx.replace_extents(11, [], [extent(0, 1)])
+        tx.insert_node(folder(12)._replace(filespace=6))
+        tx.insert_object(ObjectRow(50, 7, 1, 1, 0), b"")
+        assert {number for _, number in tx.strays()} == {21, 22, 11, 6, 7}
 
     def test_counters_move_and_never_overflow(self, database: Database, tx: Tx) -> None:
         for _ in range(5):
