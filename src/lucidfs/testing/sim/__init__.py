@@ -15,7 +15,7 @@ Faults (`chaos`), at random moments:
 - the hub's power cut at any moment, just before and just after a commit; a commit that the disk refuses; an orderly
   restart; a hub that is frozen;
 - uploads and downloads that fail before and after the deed (a lost answer), that are torn, slow, or outlive their
-  client; deletions of the hub that fail;
+  client; a night in which the hub deletes what nobody needs, and deletions that fail;
 - clocks and timers that run up to 2 % too fast or too slow, wall clocks that are wrong by up to two minutes.
 
 Checked:

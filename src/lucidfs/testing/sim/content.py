@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Callable, Hashable
+
+Parse = Callable[[bytes], Hashable]
 
 _HEAD_BYTES = 26  # "<" number ":" size ">"
 _BLOCK_BYTES = 1024
+
+
+class Half(Exception):
+    """Bytes that nobody wrote like this."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -35,18 +42,25 @@ def parse(data: bytes) -> list[int] | None:
     return numbers
 
 
-def parse_slots(data: bytes, slot_bytes: int) -> tuple[int, ...] | None:
-    """Numbers of the pieces in slots of one size; 0 for a slot of zeros; None when a slot is anything else."""
+def one(data: bytes) -> int:
+    """The number of the one piece that `data` is. Raises Half."""
+    numbers = parse(data)
+    if numbers is None or len(numbers) != 1:
+        raise Half
+    return numbers[0]
+
+
+def entries(data: bytes) -> tuple[int, ...]:
+    """The numbers of the pieces that `data` consists of. Raises Half."""
+    numbers = parse(data)
+    if numbers is None:
+        raise Half
+    return tuple(numbers)
+
+
+def slots(data: bytes, slot_bytes: int) -> tuple[int, ...]:
+    """Numbers of the pieces in slots of one size; 0 for a slot of zeros. Raises Half."""
+    parts = [data[at : at + slot_bytes] for at in range(0, len(data), slot_bytes)]
     if len(data) % slot_bytes:
-        return None
-    found = []
-    for at in range(0, len(data), slot_bytes):
-        slot = data[at : at + slot_bytes]
-        if slot == bytes(slot_bytes):
-            found.append(0)
-            continue
-        numbers = parse(slot)
-        if numbers is None or len(numbers) != 1:
-            return None
-        found.append(numbers[0])
-    return tuple(found)
+        raise Half
+    return tuple(0 if part == bytes(slot_bytes) else one(part) for part in parts)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import Any
 
 from lucidfs.engine.handle import Handle
 from lucidfs.errors import Code, Fault
 from lucidfs.testing.sim import content
+from lucidfs.testing.sim.content import Half, Parse, entries, one, slots
 from lucidfs.testing.sim.history import Op
 from lucidfs.testing.sim.models import Counter, Folder, Log, Slots, WholeFile
 from lucidfs.testing.sim.world import Client, World
@@ -22,13 +22,9 @@ SLOT_BYTES, SLOTS = 30_000, 6  # slots straddle frames, and all of them do not f
 SIZES = (40, 40, 300, 70_000, 150_000, 400_000, 5_000_000)
 ENTRY_SIZES = (30, 60, 3_000, 66_000)
 COUNTER_SIZES = (60, 150_000)
+_SLOTS = partial(slots, slot_bytes=SLOT_BYTES)
+_PARSERS: dict[type, Parse] = {Slots: _SLOTS, Log: entries}
 NAMES = ("a", "b", "sub/a", "sub/b", "sub")
-
-Parse = Callable[[bytes], Hashable]
-
-
-class Half(Exception):
-    """Bytes that nobody wrote like this."""
 
 
 def subjects(world: World) -> None:
@@ -90,7 +86,7 @@ class Program:
             if isinstance(history.model, Folder):
                 await self._list(subject)
             else:
-                await self._read(subject, _parser(history.model), slow=False)
+                await self._read(subject, _PARSERS.get(type(history.model), one), slow=False)
 
     # --- files that are replaced whole ----------------------------------------------------------------------------
 
@@ -98,7 +94,7 @@ class Program:
         path = f"/whole{self._rng.randrange(WHOLE)}"
         name = self._rng.choices(("read", "write", "create", "delete", "replace", "copy"), (6, 4, 1, 1, 1, 1))[0]
         if name == "read":
-            await self._read(path, _one, slow=self._rng.random() < 0.5)
+            await self._read(path, one, slow=self._rng.random() < 0.5)
         elif name == "delete":
             op = self._world.begin(self._client, path, "delete")
             await self._judge(op, self._engine.tree.delete(path), "NOT_FOUND")
@@ -150,7 +146,7 @@ class Program:
         path = f"/slots{self._rng.randrange(SLOTTED)}"
         name = self._rng.choices(("read", "patch", "cut"), (3, 6, 1))[0]
         if name == "read":
-            await self._read(path, _slots, slow=self._rng.random() < 0.5)
+            await self._read(path, _SLOTS, slow=self._rng.random() < 0.5)
         elif name == "cut":
             size = self._rng.randint(1, SLOTS)
             op = self._world.begin(self._client, path, "cut", size)
@@ -185,7 +181,7 @@ class Program:
             op = self._world.begin(self._client, path, "delete")
             await self._judge(op, self._engine.tree.delete(path), "NOT_FOUND")
         elif self._rng.random() < 0.35:
-            await self._read(path, _entries, slow=self._rng.random() < 0.5)
+            await self._read(path, entries, slow=self._rng.random() < 0.5)
         else:
             numbers = [self._number() for _ in range(self._rng.randint(1, 2))]
             op = self._world.begin(self._client, path, "append", *numbers)
@@ -205,7 +201,7 @@ class Program:
     async def counter(self) -> None:
         path = f"/counter{self._rng.randrange(COUNTERS)}"
         if self._rng.random() < 0.3:
-            await self._read(path, _one, slow=False)
+            await self._read(path, one, slow=False)
             return
         op = self._world.begin(self._client, path, "add")
         await self._judge(op, self._add(path), "LOCKED", "FENCED")
@@ -216,7 +212,7 @@ class Program:
         handle = await self._files.open(path, write=True, lock=LockMode.EXCLUSIVE, lock_timeout_s=timeout_s)
         self._client.holding += 1
         try:
-            old = _one(await _bytes(handle, 0, handle.size))
+            old = one(await _bytes(handle, 0, handle.size))
             await asyncio.sleep(self._rng.random() * 1.5)
             assert isinstance(old, int)
             await handle.write(0, content.make(old + 1, handle.size))
@@ -233,23 +229,23 @@ class Program:
     async def folder(self) -> None:
         root = f"/folder{self._rng.randrange(FOLDERS)}"
         tree = self._engine.tree
-        one, two = self._rng.choice(NAMES[:-1]), self._rng.choice(NAMES[:-1])
+        path, other = self._rng.choice(NAMES[:-1]), self._rng.choice(NAMES[:-1])
         name = self._rng.choice(("list", "mkdir", "create", "link", "delete", "rmdir", "move"))
         if name == "list":
             await self._list(root)
             return
         if name in ("mkdir", "rmdir"):
-            one = "sub"
-        if name == "move" and one == two:
+            path = "sub"
+        if name == "move" and path == other:
             return
-        args = (one, two) if name == "move" else (one,)
+        args = (path, other) if name == "move" else (path,)
         work: dict[str, Callable[[], Awaitable[object]]] = {
-            "mkdir": lambda: tree.make_folders(f"{root}/{one}"),
-            "rmdir": lambda: tree.delete_folder(f"{root}/{one}", recursive=True),
-            "create": lambda: self._write_in_pieces(f"{root}/{one}", content.make(1, 30), exclusive=True),
-            "link": lambda: tree.make_link("nowhere", f"{root}/{one}"),
-            "delete": lambda: tree.delete(f"{root}/{one}"),
-            "move": lambda: tree.move(f"{root}/{one}", f"{root}/{two}"),
+            "mkdir": lambda: tree.make_folders(f"{root}/{path}"),
+            "rmdir": lambda: tree.delete_folder(f"{root}/{path}", recursive=True),
+            "create": lambda: self._write_in_pieces(f"{root}/{path}", content.make(1, 30), exclusive=True),
+            "link": lambda: tree.make_link("nowhere", f"{root}/{path}"),
+            "delete": lambda: tree.delete(f"{root}/{path}"),
+            "move": lambda: tree.move(f"{root}/{path}", f"{root}/{other}"),
         }
         op = self._world.begin(self._client, root, name, *args)
         await self._judge(op, _none(work[name]()), "EXISTS", "NOT_FOUND")
@@ -303,7 +299,7 @@ class Program:
     def _judge_fault(self, op: Op, fault: Fault, expected: tuple[str, ...]) -> None:
         if fault.code is Code.UNAVAILABLE or self._was_refused(fault):
             self._world.end(op, "unknown")
-        elif fault.code is Code.EXISTS and "reserved" in fault.message and self._world.may_be_reserved(op):
+        elif _is_reserved(fault) and self._world.may_be_reserved(op):
             self._world.end(op, "none")
         elif fault.code.name in expected:
             self._world.end(op, "none" if fault.code in (Code.LOCKED, Code.FENCED) else fault.code.name)
@@ -324,6 +320,11 @@ class Program:
         return self._world.tick()
 
 
+def _is_reserved(fault: Fault) -> bool:
+    """Whether it was refused because somebody holds the name to create it, who may yet give up."""
+    return fault.code is Code.EXISTS and ("reserved" in fault.message or "about to create" in fault.message)
+
+
 async def _bytes(handle: Handle, offset: int, length: int) -> bytes:
     buffer = bytearray(length)
     count = await handle.read(offset, memoryview(buffer))
@@ -332,29 +333,3 @@ async def _bytes(handle: Handle, offset: int, length: int) -> bytes:
 
 async def _none(work: Awaitable[object]) -> None:
     await work
-
-
-def _one(data: bytes) -> Hashable:
-    numbers = content.parse(data)
-    if numbers is None or len(numbers) != 1:
-        raise Half
-    return numbers[0]
-
-
-def _entries(data: bytes) -> Hashable:
-    numbers = content.parse(data)
-    if numbers is None:
-        raise Half
-    return tuple(numbers)
-
-
-def _slots(data: bytes) -> Hashable:
-    found = content.parse_slots(data, SLOT_BYTES)
-    if found is None:
-        raise Half
-    return found
-
-
-def _parser(model: Any) -> Parse:
-    parsers: dict[type, Parse] = {Slots: _slots, Log: _entries}
-    return partial(parsers.get(type(model), _one))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from lucidfs.limits import DEAD_OBJECT_GRACE_S, REAP_EVERY_S
 from lucidfs.testing.sim import history
 from lucidfs.testing.sim.chaos import CLIENTS, Chaos, start_working
 from lucidfs.testing.sim.process import Deadlock, VirtualLoop, run_virtual
@@ -20,6 +21,7 @@ from lucidfs.testing.sim.programs import Program, furnish, subjects
 from lucidfs.testing.sim.world import World
 
 END_S = 900.0  # virtual time that calls may need to end once there are no faults any more
+NIGHT_S = 1.5 * DEAD_OBJECT_GRACE_S
 STEP_S = 20.0  # virtual time that a call may take on average, faults included
 _MEMORY_FOLDER = Path("/dev/shm")
 
@@ -123,6 +125,8 @@ async def _look_back(world: World) -> None:
     for client in world.live_clients[1:]:
         assert client.engine is not None
         await asyncio.wait({client.process.spawn(client.engine.close())}, timeout=END_S)
+    if world.seed % 3 == 0:
+        await _night(world)
     if world.hub is not None:
         world.hub_died()
     await world.restart_hub(1.0)
@@ -136,6 +140,17 @@ async def _look_back(world: World) -> None:
             history.check(each)
         except history.Unexplained as reason:
             world.violated(str(reason))
+
+
+async def _night(world: World) -> None:
+    """Long enough for the hub to delete what nobody needs, with a store that fails now and then."""
+    for client in world.live_clients:
+        world.kill_client(client, heard=True)
+    world.weather.error = 0.2
+    await asyncio.sleep(NIGHT_S)
+    world.weather.error = 0.0
+    await asyncio.sleep(2 * REAP_EVERY_S)
+    world.note(f"{len(world.store.contents)} objects are left")
 
 
 def _report(world: World) -> Report:
