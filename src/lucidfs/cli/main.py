@@ -9,6 +9,7 @@ import typer
 
 from lucidfs.cli import (
     account,
+    bench,
     cat,
     cp,
     du,
@@ -83,6 +84,7 @@ _add("mv", mv.mv, mv.EXAMPLES)
 _add("rm", rm.rm, rm.EXAMPLES)
 _add("mkdir", mkdir.mkdir, mkdir.EXAMPLES)
 _add("du", du.du, du.EXAMPLES)
+_add("bench", bench.bench, bench.EXAMPLES)
 _add("status", status.status, status.EXAMPLES)
 _add("locks", locks.locks, locks.EXAMPLES)
 
