@@ -88,7 +88,7 @@ class Session:
         self._keeper: asyncio.Task[None] | None = None
         self._opened: asyncio.Future[Welcome] | None = None
         self._end: Fault | None = None
-        self._trouble = Fault(Code.UNAVAILABLE, "the session is not open")
+        self._trouble = Fault(Code.UNAVAILABLE, "no hub answered")
         self._heartbeat_s = HEARTBEAT_S
         self._listeners: list[Callable[[Welcome], None]] = []
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import ipaddress
 import logging
+import socket
 import ssl
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,12 +18,25 @@ from lucidfs.limits import CONNECT_TIMEOUT_S, MESSAGE_BYTES_MAX
 from lucidfs.wire.transport import Connection, Receiver
 
 WIRE_PATH = "/wire/v1"
+_CLOSING_TURNS = 3  # of the loop: the end is read, the transport closed, its socket closed
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
-# picows logs what it also raises or reports by on_ws_disconnected; twice is noise on a user's terminal. What comes with
-# a traceback is a mistake in our own callbacks, and told.
+_LOG = logging.getLogger(__name__)
+
+
+class _Told(logging.Handler):
+    """Passes on what comes with a traceback, which is a mistake in our own callbacks. The rest picows also raises or
+    reports by `on_ws_disconnected`: twice is noise on a user's terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info is not None:
+            _LOG.handle(record)
+
+
+# A handler and no filter: picows logs through a child of this one for each connection, and filters are not inherited.
 _LOGGER = logging.getLogger("lucidfs.wire.websocket.picows")
-_LOGGER.addFilter(lambda record: record.exc_info is not None)
+_LOGGER.propagate = False
+_LOGGER.addHandler(_Told(logging.WARNING))
 
 
 class WebSocketTransport:
@@ -58,18 +74,7 @@ class WebSocketTransport:
     async def connect(self, receiver: Receiver) -> Connection:
         """Open a connection within CONNECT_TIMEOUT_S. Raises Fault(UNAVAILABLE) when that fails."""
         try:
-            _, listener = await asyncio.wait_for(
-                picows.ws_connect(
-                    lambda: _Connection(receiver, self.url),
-                    self._wire_url,
-                    ssl_context=self._tls,
-                    websocket_handshake_timeout=CONNECT_TIMEOUT_S,
-                    max_frame_size=MESSAGE_BYTES_MAX,
-                    max_redirects=0,
-                    logger_name=_LOGGER,
-                ),
-                CONNECT_TIMEOUT_S,
-            )
+            listener = await asyncio.wait_for(self._handshake(receiver), CONNECT_TIMEOUT_S)
         except (asyncio.TimeoutError, TimeoutError):
             raise Fault(
                 Code.UNAVAILABLE, f"no answer from the hub at {self.url} within {CONNECT_TIMEOUT_S:g} s"
@@ -80,6 +85,30 @@ class WebSocketTransport:
             raise Fault(Code.UNAVAILABLE, f"cannot reach the hub at {self.url}: {_first_line(error)}") from error
         if not isinstance(listener, _Connection):  # picows: the connection was lost while it shook hands
             raise Fault(Code.UNAVAILABLE, f"the hub at {self.url} closed the connection while it was opened")
+        return listener
+
+    async def _handshake(self, receiver: Receiver) -> picows.WSListener:
+        """Connect and shake hands; whatever ends it early, no socket stays open."""
+        dialled: list[socket.socket] = []
+
+        async def dial(url: picows.WSParsedURL) -> socket.socket:
+            dialled.append(await _dial(url.host, url.port))
+            return dialled[-1]
+
+        try:
+            _, listener = await picows.ws_connect(
+                lambda: _Connection(receiver, self.url),
+                self._wire_url,
+                ssl_context=self._tls,
+                websocket_handshake_timeout=CONNECT_TIMEOUT_S,
+                max_frame_size=MESSAGE_BYTES_MAX,
+                max_redirects=0,
+                logger_name=_LOGGER,
+                socket_factory=dial,
+            )
+        except BaseException:
+            await _hang_up(dialled)
+            raise
         return listener
 
 
@@ -151,7 +180,56 @@ class _Connection(picows.WSListener):
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         self._socket = None
-        self._receiver.connection_lost(self._reason or "the connection broke")
+        self._receiver.connection_lost(self._reason or _broken(transport) or "the connection broke")
+        # picows also keeps the reason in a future, about which asyncio complains when nobody asks.
+        asyncio.get_running_loop().create_task(_ask(transport))
+
+
+async def _dial(host: str, port: int) -> socket.socket:
+    """A connected socket to the first address of a host that takes one. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    refusal = OSError(errno.EADDRNOTAVAIL, f"{host} has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.setblocking(False)
+            await loop.sock_connect(made, address)
+        except OSError as error:
+            made.close()
+            refusal = error
+        except BaseException:
+            made.close()
+            raise
+        else:
+            return made
+    raise refusal
+
+
+async def _hang_up(sockets: list[socket.socket]) -> None:
+    """End what picows leaves open when it is interrupted between connection and handshake.
+
+    Its transport belongs to nobody then. It ends by itself once it reads the end: give it the turns for that.
+    """
+    for each in sockets:
+        with contextlib.suppress(OSError):  # it did end
+            each.shutdown(socket.SHUT_RDWR)
+    for _ in range(_CLOSING_TURNS):
+        await asyncio.sleep(0)
+    for each in sockets:
+        each.close()  # what was reset before picows made a transport of it
+
+
+def _broken(transport: picows.WSTransport) -> str:
+    """What we told the hub when what it sent was no WebSocket; empty if it was not that."""
+    closing = transport.close_handshake
+    if closing is None or closing.sent is None or closing.sent.code in (None, picows.WSCloseCode.OK):
+        return ""
+    return f"what answers is no hub: {_first_line(closing.sent.reason) or 'it broke the WebSocket protocol'}"
+
+
+async def _ask(transport: picows.WSTransport) -> None:
+    with contextlib.suppress(picows.WSError, OSError):
+        await transport.wait_disconnected()
 
 
 def _first_line(what: object) -> str:
