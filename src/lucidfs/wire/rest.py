@@ -18,7 +18,7 @@ import msgspec
 import urllib3
 
 from lucidfs.errors import MEANINGS, Code, Fault
-from lucidfs.limits import CALL_DEADLINE_S, CONNECT_TIMEOUT_S
+from lucidfs.limits import CALL_DEADLINE_S, CONNECT_TIMEOUT_S, MANAGEMENT_REPLY_BYTES_MAX
 from lucidfs.wire import management
 from lucidfs.wire.management import API_PREFIX, ROUTES, Record, Route
 from lucidfs.wire.messages import PROTOCOL_VERSION
@@ -63,7 +63,9 @@ def check_hub(url: str, *, allow_plaintext: bool = False) -> None:
     base = check_url(url, allow_plaintext=allow_plaintext)
     with urllib3.PoolManager(timeout=CONNECT_TIMEOUT_S, retries=False) as pool:
         try:
-            status = pool.request("GET", f"{base}/healthz", redirect=False).status
+            answer = pool.request("GET", f"{base}/healthz", redirect=False, preload_content=False)
+            status = answer.status
+            answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Fault(Code.UNAVAILABLE, f"no hub answers at {base} ({_reason(error)})") from None
     if status == MEANINGS[Code.SHUTTING_DOWN].http_status:
@@ -172,10 +174,18 @@ class ManagementClient:
         elif rest:
             url += "?" + urlencode(rest)
         try:
-            answer = self._pool.request(route.method, url, body=body, headers=headers, redirect=False)
+            answer = self._pool.request(
+                route.method, url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            try:
+                data = answer.read(MANAGEMENT_REPLY_BYTES_MAX + 1)
+            finally:
+                answer.close()  # of a connection that is still in use: a body read to its end gave it back
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Fault(Code.UNAVAILABLE, f"no hub answers at {self._url} ({_reason(error)})") from None
-        return _decode(answer.status, answer.data, route, self._url)
+        if len(data) > MANAGEMENT_REPLY_BYTES_MAX:
+            raise Fault(Code.UNAVAILABLE, f"what answers at {self._url} is not a hub (it does not stop)")
+        return _decode(answer.status, data, route, self._url)
 
 
 def place(request: Record, route: Route) -> tuple[str, dict[str, object]]:
