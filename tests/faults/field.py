@@ -26,6 +26,7 @@ ROUNDS = int(os.environ.get("LUCID_FAULT_ROUNDS", "8"))
 SESSION_LIMIT_S = 4.0
 THREADS = 2  # of one writer
 LINE_BYTES = len(LINE.format(0, 0))
+_PROGRESS_S = 60.0  # in which every writer gets an operation done, on whatever machine
 _SETTLE_S = 10.0  # what a killed process had sent may be applied a moment later
 
 
@@ -125,8 +126,15 @@ class Field:
         return max(least, ROUNDS // share)
 
     def let_work(self) -> None:
-        """A moment of random length: what comes next hits anywhere."""
-        time.sleep(self.random.uniform(0.05, 0.8))
+        """Some operations of every writer, then a moment of random length: what comes next hits anywhere."""
+        paths = [self.journals / f"{number}.journal" for load in self.loads for number in load.numbers]
+        sizes = [_size(path) for path in paths]
+        end = time.monotonic() + _PROGRESS_S
+        while any(_size(path) == size for path, size in zip(paths, sizes, strict=True)):
+            assert not any(load.failed for load in self.loads), "a writer met an error: see above"
+            assert time.monotonic() < end, "a writer stands still"
+            time.sleep(0.01)
+        time.sleep(self.random.uniform(0.0, 0.5))
         self.tally["rounds"] += 1
         assert not any(load.failed for load in self.loads), "a writer met an error: see above"
         assert self.hub.alive, "the hub ended by itself"
@@ -204,6 +212,13 @@ class Field:
         assert all(len(line) == 2 for line in lines), "a line of the log is torn"
         own = [int(which) for who, which in lines if int(who) == number]
         assert own in (account.lines, [*account.lines, account.open_line]), f"writer {number}'s lines"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def check_rows(data: Path) -> int:
