@@ -165,6 +165,9 @@ def hub_module(name: str) -> Any:
     try:
         return importlib.import_module(f"lucidfs.hub.{name}")
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"this installation has no hub ({error.name} is missing): pip install 'openlucid[hub]'"
-        ) from None
+        raise no_hub(error) from None
+
+
+def no_hub(error: ModuleNotFoundError) -> UsageError:
+    """What a user is told who installed the client alone."""
+    return UsageError(f"this installation has no hub ({error.name} is missing): pip install 'openlucid[hub]'")

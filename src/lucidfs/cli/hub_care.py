@@ -13,7 +13,7 @@ import typer
 from lucidfs.cli import options
 from lucidfs.cli.exits import EXIT_CODES, Exit, UsageError, reporting
 from lucidfs.cli.hub import app as hub
-from lucidfs.cli.hub import default_data, hub_module
+from lucidfs.cli.hub import default_data, no_hub
 from lucidfs.cli.output import on_terminal, print_json, size_text
 from lucidfs.clock import SystemClock
 from lucidfs.errors import Code, Fault
@@ -66,11 +66,14 @@ def fsck(
     needs the keys of a client: reading the files checks that.
     """
     with reporting(json):
-        if invariants:
-            _print_invariants(json)
-            return
-        with _in_use():
-            report = hub_module("fsck_folder").check_hub(_folder(data))
+        with _at_the_hub():
+            from lucidfs.hub.fsck import INVARIANTS
+            from lucidfs.hub.fsck_folder import check_hub
+
+            if invariants:
+                _print_invariants(INVARIANTS, json)
+                return
+            report = check_hub(_folder(data))
         about = {name: value for name, value in report._asdict().items() if name not in ("problems", "checked")}
         if json:
             problems = [problem._asdict() for problem in report.problems]
@@ -107,10 +110,13 @@ def gc(
     never a damaged file.
     """
     with reporting(json):
-        graces = {"dead_grace_s": seconds(dead_grace), "upload_grace_s": seconds(upload_grace)}
-        with _in_use():
-            cleaned = hub_module("cleaning").clean_hub(_folder(data), clock=SystemClock(), **graces)
-        reaped, uploads = cleaned
+        dead_grace_s, upload_grace_s = seconds(dead_grace), seconds(upload_grace)
+        with _at_the_hub():
+            from lucidfs.hub.cleaning import clean_hub
+
+            reaped, uploads = clean_hub(
+                _folder(data), clock=SystemClock(), dead_grace_s=dead_grace_s, upload_grace_s=upload_grace_s
+            )
         if json:
             print_json({"dead": reaped._asdict(), "uploads": uploads._asdict()})
             return
@@ -131,8 +137,10 @@ def backup(
     token is not in it; contents and names are as sealed there as on the hub.
     """
     with reporting(json):
-        with _in_use():
-            done = hub_module("backup").backup_hub(_folder(data), target, clock=SystemClock(), progress=_progress)
+        with _at_the_hub():
+            from lucidfs.hub.backup import backup_hub
+
+            done = backup_hub(_folder(data), target, clock=SystemClock(), progress=_progress)
         if json:
             print_json(done._asdict())
         else:
@@ -156,18 +164,19 @@ def _folder(data: Path | None) -> Path:
 
 
 @contextmanager
-def _in_use() -> Iterator[None]:
-    """A folder that a hub has open is not the same as a hub that cannot be reached."""
+def _at_the_hub() -> Iterator[None]:
+    """Work that needs the extra `hub`; a folder that a hub has open is not the same as a hub that nobody reaches."""
     try:
         yield
+    except ModuleNotFoundError as error:
+        raise no_hub(error) from None
     except Fault as fault:
         if fault.code is not Code.UNAVAILABLE:
             raise
         raise OSError(errno.EBUSY, f"{fault.message} (a running hub cleans up by itself)") from None
 
 
-def _print_invariants(json: bool) -> None:
-    invariants = hub_module("fsck").INVARIANTS
+def _print_invariants(invariants: dict[str, str], json: bool) -> None:
     if json:
         print_json(invariants)
         return
