@@ -21,7 +21,7 @@ from lucidfs.engine.readahead import ReadAhead
 from lucidfs.engine.reader import Plains
 from lucidfs.engine.rebase import rebase, seal_patched
 from lucidfs.engine.view import View
-from lucidfs.engine.writer import BATCH_FRAMES
+from lucidfs.engine.writer import BATCH_FRAMES, batch_frames
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import OBJECT_BYTES_MIN
 
@@ -132,8 +132,8 @@ class Handle:
             if self._journal is not None:
                 self._journal.append((at, bytes(octets)))
                 self._journal_bytes += len(octets)
-            while len(view.overlay.ready) >= BATCH_FRAMES:
-                view.uploads.add(view.overlay.take_ready(BATCH_FRAMES, self._make_batch))
+            while len(view.overlay.ready) >= (frames := batch_frames(len(view.overlay.sealed))):
+                view.uploads.add(view.overlay.take_ready(frames, self._make_batch))
             return view.uploads.full or self._journal_bytes > _JOURNAL_BYTES_MAX or self._patches_full
 
     # --- on the loop ----------------------------------------------------------------------------------------------

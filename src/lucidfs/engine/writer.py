@@ -15,9 +15,11 @@ from lucidfs.engine.cache.memory import MemoryCache
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
 from lucidfs.ids import Ids
-from lucidfs.limits import FRAME_BYTES, OBJECT_BYTES_MIN, UPLOAD_BYTES_MAX
+from lucidfs.limits import FRAME_BYTES, OBJECT_BYTES_MIN, UPLOAD_BYTES_MAX, WORKERS
 
 BATCH_FRAMES = OBJECT_BYTES_MIN // FRAME_BYTES
+_BATCH_FRAMES_MAX = UPLOAD_BYTES_MAX // WORKERS // FRAME_BYTES  # so that each worker still has one of them
+_GROWS_EACH = 256  # objects of one size, about: a commit then carries some thousand extents for a hundred GiB
 _NUMBERS_MAX = 3  # a taken object number is a coincidence; three are a fault
 
 
@@ -164,6 +166,11 @@ class Uploads:
         with self._lock:
             self._bytes += amount
             self._bytes_most = max(self._bytes_most, self._bytes)
+
+
+def batch_frames(sealed: int) -> int:
+    """How many frames the next object of a stream takes that has `sealed` frames in objects: more the longer it is."""
+    return min(_BATCH_FRAMES_MAX, max(1, sealed // _GROWS_EACH // BATCH_FRAMES) * BATCH_FRAMES)
 
 
 def _succeeded(task: asyncio.Task[None]) -> bool:

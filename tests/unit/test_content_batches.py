@@ -1,0 +1,30 @@
+"""Objects grow with their stream, so that a long one fits into one commit."""
+
+from __future__ import annotations
+
+from lucidfs.engine.writer import BATCH_FRAMES, batch_frames
+from lucidfs.limits import EXTENTS_PER_COMMIT_MAX, FRAME_BYTES, MIB, OBJECT_BYTES_MAX
+
+
+def sizes(stream_bytes: int) -> list[int]:
+    """Bytes of the objects of a stream."""
+    found, frames = [], 0
+    while frames * FRAME_BYTES < stream_bytes:
+        found.append(batch_frames(frames) * FRAME_BYTES)
+        frames += batch_frames(frames)
+    return found
+
+
+def test_a_short_stream_has_small_objects() -> None:
+    assert set(sizes(1024 * MIB)) == {4 * MIB}
+
+
+def test_objects_never_shrink_and_stay_within_bounds() -> None:
+    found = sizes(100 * 1024 * MIB)
+    assert found == sorted(found)
+    assert found[-1] == 16 * MIB <= OBJECT_BYTES_MAX
+    assert all(size % (BATCH_FRAMES * FRAME_BYTES) == 0 for size in found)
+
+
+def test_a_hundred_gib_fit_into_the_extents_of_one_commit() -> None:
+    assert len(sizes(100 * 1024 * MIB)) < EXTENTS_PER_COMMIT_MAX
