@@ -130,7 +130,7 @@ def endless_page(connection: socket.socket) -> None:
 def elsewhere(connection: socket.socket) -> None:
     """A redirect to itself."""
     while head := connection.recv(65536):
-        where = head.split(b" ")[1]
+        where = head.partition(b" ")[2].partition(b" ")[0] or b"/"
         connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: " + where + b"\r\nContent-Length: 0\r\n\r\n")
 
 
