@@ -45,6 +45,7 @@ REPLIES_KEPT_S = 3600.0  # a vanished session's replies stay this long for a cli
 LOGIN_S = 3600.0  # life of a management login
 LOGINS_MAX = 4096  # management logins kept; the oldest ends first
 CHALLENGES_MAX = 1024  # management challenges that wait for their answer; the oldest is dropped
+CHALLENGES_PER_ADDRESS_MAX = 64  # so that one address cannot push out those of all others
 MANAGEMENT_BODY_BYTES_MAX = 1 * MIB  # a rotation of an account with 4,000 grants
 MANAGEMENT_BODY_S = 30.0  # time for such a body to arrive
 MANAGEMENT_REPLY_BYTES_MAX = 64 * MIB  # a list of 100,000 accounts; what never ends is no hub

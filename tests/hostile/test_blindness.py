@@ -1,5 +1,6 @@
-"""Blindness of a hub in a process of its own: nothing planted is in its files, its output, its metrics, its wire or
-its memory.
+"""Blindness of a hub in a process of its own: nothing planted is in its files and backups, its output and metrics, its
+wire or its memory.
+
 
 What is planted: names, contents, a link target, and the secrets of two tokens. The search also looks for what the hub
 may know (a filespace's name, a node's token), so that finding nothing else means something.
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -94,6 +96,8 @@ def test_nothing_planted_is_in_a_hubs_files_words_wire_or_memory(
             with urlopen(f"{hub.url}/metrics", timeout=30) as answer:
                 metrics = answer.read()
             core = dumped(hub.pid, tmp_path)
+        back_up = [sys.executable, "-m", "lucidfs.cli", "hub", "backup", str(tmp_path / "backup"), "--data", str(data)]
+        subprocess.run(back_up, check=True, capture_output=True, timeout=60)
         search = Search([admin, worker])
         kept = {path: path.read_bytes() for path in data_files(data)}
         assert any("wal" in path.name for path in kept), "the write-ahead log was looked at"
@@ -105,6 +109,9 @@ def test_nothing_planted_is_in_a_hubs_files_words_wire_or_memory(
     written = "".join(capfd.readouterr()).encode()
     assert not [path for path, content in kept.items() if search(content + str(path).encode())]
     assert not [path for path in data_files(data) if search(path.read_bytes())]
+    backup = data_files(tmp_path / "backup")
+    assert len(backup) > 1
+    assert not [path for path in backup if search(path.read_bytes())]
     assert not search(metrics)
     assert not search(written)
     assert not [found for stream in streams if (found := search(stream))]

@@ -5,22 +5,27 @@ Each time another client is served meanwhile: a flood is its sender's problem.
 
 from __future__ import annotations
 
+import base64
+import http.client
+import json
 import os
 import socket
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
+from lucidfs import identity
 from lucidfs.errors import Code
 from lucidfs.hub import api, gateway, web
 from lucidfs.hub.settings import HubSettings
-from lucidfs.limits import MESSAGE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX
+from lucidfs.limits import CHALLENGES_MAX, MESSAGE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX
 from lucidfs.testing.hubs import HubThread
 from lucidfs.types import Kind, LockMode
 from lucidfs.wire import messages as m
@@ -209,3 +214,25 @@ def test_failed_logins_slow_the_address_down_on_every_door(tmp_path: Path) -> No
             with caught.value:
                 assert caught.value.code == 429
             assert friend.ask(m.Heartbeat()) == m.Done()  # who is in stays in
+
+
+def test_a_flood_of_challenges_does_not_push_out_those_of_others(hub: HubThread) -> None:
+    parts = urlsplit(hub.url)
+    key_id, seed = KEYS[ADMIN]
+    nonce = base64.b64encode(bytes(32)).decode()
+    begin = {"version": 1, "key_id": key_id, "nonce": nonce}
+
+    def post(connection: http.client.HTTPConnection, path: str, body: dict[str, object]) -> tuple[int, dict[str, str]]:
+        connection.request("POST", f"/api/v1{path}", json.dumps(body))
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=30)) as friend:
+        challenge = post(friend, "/login/challenge", begin)[1]["nonce"]
+        attacker = http.client.HTTPConnection(parts.netloc, timeout=30, source_address=("127.0.0.2", 0))
+        with closing(attacker):
+            for _ in range(CHALLENGES_MAX + 10):
+                assert post(attacker, "/login/challenge", begin)[0] == 200
+        transcript = identity.management_transcript(1, key_id, bytes(32), base64.b64decode(challenge))
+        signature = base64.b64encode(identity.sign(seed, transcript)).decode()
+        assert post(friend, "/login", {**begin, "challenge": challenge, "signature": signature})[0] == 200

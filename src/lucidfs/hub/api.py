@@ -96,7 +96,7 @@ class Api:
         self._hub.check_open()
         if isinstance(request, m.BeginLogin):
             self._hub.check_logins(address)
-            return m.LoginChallenge(nonce=self._bearers.challenge(request), versions=[request.version])
+            return m.LoginChallenge(nonce=self._bearers.challenge(request, address), versions=[request.version])
         if isinstance(request, m.FinishLogin):
             return self._log_in(request, address)
         if isinstance(request, m.EndLogin):

@@ -15,7 +15,7 @@ from lucidfs import identity
 from lucidfs.clock import Clock
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import AccountRow, Tx
-from lucidfs.limits import CHALLENGES_MAX, HANDSHAKE_S, LOGIN_S, LOGINS_MAX
+from lucidfs.limits import CHALLENGES_MAX, CHALLENGES_PER_ADDRESS_MAX, HANDSHAKE_S, LOGIN_S, LOGINS_MAX
 from lucidfs.wire.management import BeginLogin, FinishLogin
 from lucidfs.wire.messages import PROTOCOL_VERSION
 
@@ -27,6 +27,7 @@ class _Challenge(NamedTuple):
     key_id: str
     nonce_c: bytes
     ends_s: float  # monotonic
+    address: str
 
 
 class Login(NamedTuple):
@@ -51,11 +52,18 @@ class Bearers:
         self._challenges: OrderedDict[bytes, _Challenge] = OrderedDict()
         self._logins: OrderedDict[bytes, Login] = OrderedDict()  # by digest: a dump of this shows no bearer
 
-    def challenge(self, request: BeginLogin) -> bytes:
-        """A nonce to sign, for known and unknown key ids alike. Raises Fault(VERSION)."""
+    def challenge(self, request: BeginLogin, address: str = "") -> bytes:
+        """A nonce to sign, for known and unknown key ids alike. Raises Fault(VERSION).
+
+        One address pushes out its own challenges only, before all together fill the table.
+        """
         _check_version(request.version)
+        own = [nonce for nonce, each in self._challenges.items() if each.address == address]
+        if len(own) >= CHALLENGES_PER_ADDRESS_MAX:
+            del self._challenges[own[0]]
         nonce = self._random(identity.NONCE_BYTES)
-        self._challenges[nonce] = _Challenge(request.key_id, request.nonce, self._clock.monotonic_s() + HANDSHAKE_S)
+        ends_s = self._clock.monotonic_s() + HANDSHAKE_S
+        self._challenges[nonce] = _Challenge(request.key_id, request.nonce, ends_s, address)
         _shrink(self._challenges, CHALLENGES_MAX)
         return nonce
 
