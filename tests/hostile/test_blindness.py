@@ -1,7 +1,6 @@
 """Blindness of a hub in a process of its own: nothing planted is in its files and backups, its output and metrics, its
 wire or its memory.
 
-
 What is planted: names, contents, a link target, and the secrets of two tokens. The search also looks for what the hub
 may know (a filespace's name, a node's token), so that finding nothing else means something.
 """
