@@ -77,7 +77,8 @@ def fsck(
         about = {name: value for name, value in report._asdict().items() if name not in ("problems", "checked")}
         if json:
             problems = [problem._asdict() for problem in report.problems]
-            print_json({"problems": problems, "checked": {**report.checked._asdict(), **about}})
+            checked_json: dict[str, int] = {**report.checked._asdict(), **about}
+            print_json({"problems": problems, "checked": checked_json})
         else:
             for problem in report.problems:
                 print(problem)
