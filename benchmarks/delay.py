@@ -9,7 +9,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 _CHUNK = 256 * 1024
@@ -54,7 +54,8 @@ async def serve(port: int, host: str, target_port: int, round_trip_ms: float) ->
             writer.close()
             return
         half_s = round_trip_ms / 2000
-        await asyncio.gather(_pass_on(reader, far_writer, half_s), _pass_on(far_reader, writer, half_s))
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(_pass_on(reader, far_writer, half_s), _pass_on(far_reader, writer, half_s))
 
     return await asyncio.start_server(accept, "127.0.0.1", port, limit=_CHUNK)
 

@@ -1,7 +1,7 @@
-"""The hub alone: lookups and durable creates a second with 1, 8 and 32 in flight, by a client that does next to nothing.
+"""The hub alone: lookups and durable creates a second with 1, 8 and 32 in flight.
 
-The client sends encoded requests and counts frames, because it shares the cores with the hub. The ceiling is SQLite
-with the same rows in groups of the same size, in one process, without a network.
+The client does next to nothing: it sends encoded requests and counts frames, because it shares the cores with the hub.
+The ceiling is SQLite with the same rows in groups of the same size, in one process, without a network.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import asyncio
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import apsw
 
-from benchmarks.measure import Result, in_turns, seconds
+from benchmarks.measure import Result, Timed, in_turns, seconds
 from benchmarks.stage import NAME, Stage
 from lucidfs.clock import SystemClock
 from lucidfs.crypto.account import AccountKeys
@@ -118,42 +119,51 @@ class _Door:
 
 def run(stage: Stage, count: int, rounds: int) -> Iterator[Result]:
     """Yield the table's lines."""
-    with asyncio.Runner() as runner:  # type: ignore[attr-defined,unused-ignore]
-        driver, root = runner.run(Driver.connect(stage))
+    with closing(asyncio.new_event_loop()) as loop:
+        driver, root = loop.run_until_complete(Driver.connect(stage))
         known = os.urandom(16)
-        runner.run(driver.run([driver.frame(_create(root, known), True)], 1))
+        loop.run_until_complete(driver.run([driver.frame(_create(root, known), True)], 1))
         for in_flight in IN_FLIGHT:
             amount = count if in_flight > 1 else count // 4
-            yield from _lookups(runner, driver, TokenPath(root, [known]), in_flight, amount, rounds, stage.folder)
-            yield from _creates(runner, driver, root, in_flight, amount, rounds, stage.folder)
+            yield from _lookups(loop, driver, TokenPath(root, [known]), in_flight, amount, rounds, stage.folder)
+            yield from _creates(loop, driver, root, in_flight, amount, rounds, stage.folder)
 
 
 def _lookups(
-    runner: asyncio.Runner, driver: Driver, path: TokenPath, in_flight: int, count: int, rounds: int, folder: Path
+    loop: asyncio.AbstractEventLoop,
+    driver: Driver,
+    path: TokenPath,
+    in_flight: int,
+    count: int,
+    rounds: int,
+    folder: Path,
 ) -> Iterator[Result]:
     walk = Walk(path, False, False, Access.NONE, Wait())
     bare = Bare(folder / "bare.db")
 
     def ours() -> float:
         frames = [driver.frame(walk, False) for _ in range(count)]
-        return count / seconds(lambda: runner.run(driver.run(frames, in_flight)))
+        return count / seconds(lambda: loop.run_until_complete(driver.run(frames, in_flight)))
 
-    contestants = {"openlucid hub": ours, "ceiling: bare SQLite": partial(bare.lookups, count)}
+    contestants: dict[str, Timed] = {"openlucid hub": ours, "ceiling: bare SQLite": partial(bare.lookups, count)}
     for who, value in in_turns(contestants, rounds).items():
         yield Result(f"lookups, {in_flight} in flight", who, value, "/s", "", "1 round trip" * (who[0] == "o"))
     bare.close()
 
 
 def _creates(
-    runner: asyncio.Runner, driver: Driver, root: int, in_flight: int, count: int, rounds: int, folder: Path
+    loop: asyncio.AbstractEventLoop, driver: Driver, root: int, in_flight: int, count: int, rounds: int, folder: Path
 ) -> Iterator[Result]:
     bare = Bare(folder / "bare.db")
 
     def ours() -> float:
         frames = [driver.frame(_create(root, os.urandom(16)), True) for _ in range(count)]
-        return count / seconds(lambda: runner.run(driver.run(frames, in_flight)))
+        return count / seconds(lambda: loop.run_until_complete(driver.run(frames, in_flight)))
 
-    contestants = {"openlucid hub": ours, "ceiling: bare SQLite": partial(bare.creates, count, in_flight)}
+    contestants: dict[str, Timed] = {
+        "openlucid hub": ours,
+        "ceiling: bare SQLite": partial(bare.creates, count, in_flight),
+    }
     for who, value in in_turns(contestants, rounds).items():
         yield Result(f"creates, {in_flight} in flight", who, value, "/s", "yes", "1 round trip" * (who[0] == "o"))
     bare.close()
@@ -174,7 +184,7 @@ class Bare:
             "PRAGMA synchronous=FULL",
             "CREATE TABLE IF NOT EXISTS node(id INTEGER PRIMARY KEY, parent INT, token BLOB, name BLOB, revision INT)",
             "CREATE UNIQUE INDEX IF NOT EXISTS child ON node(parent, token)",
-            "CREATE TABLE IF NOT EXISTS reply(session INT, seq INT, body BLOB, PRIMARY KEY(session, seq)) WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS reply(session INT, seq INT, body BLOB, PRIMARY KEY(session,seq)) WITHOUT ROWID",
         ):
             self._db.execute(statement).fetchall()
         self._db.execute("INSERT OR IGNORE INTO node VALUES(1, 1, ?, ?, 1)", (b"known", _SEALED))

@@ -6,7 +6,9 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from benchmarks.delay import delayed
 from benchmarks.measure import Result
@@ -87,24 +89,31 @@ def buffered_reads(linked: Linked, folder: Path, size: int = 64 * 2**20) -> Iter
     linked.fs.write_file("/warm", data)
     (folder / "warm").write_bytes(data)
     places = [int.from_bytes(os.urandom(4), "big") % (size - 4096) for _ in range(5000)]
-    openers: list[tuple[str, Callable[[], object]]] = [
+    openers: list[tuple[str, Callable[[], Any]]] = [
         ("openlucid", lambda: linked.fs.open("/warm", "rb")),
-        ("local disk, in page cache", lambda: open(folder / "warm", "rb")),
+        ("local disk, in page cache", partial(open, folder / "warm", "rb")),
     ]
     for who, opener in openers:
         values = []
         for _ in range(7):
-            with opener() as file:  # type: ignore[attr-defined]
+            with opener() as file:
                 begin = time.perf_counter()
                 while file.read(4096):
                     pass
                 values.append((time.perf_counter() - begin) / (size // 4096) * 1e6)
         yield Result("warm 4 KiB read, in order, buffered", who, statistics.median(values), "µs")
-        with opener() as file:  # type: ignore[attr-defined]
-            one = iter(places)
-            yield Result(
-                "warm 4 KiB read, random", who, _median_us(lambda: (file.seek(next(one)), file.read(4096)), 4000), "µs"
-            )
+        with opener() as file:
+            yield Result("warm 4 KiB read, random", who, _random_us(file, places), "µs")
+
+
+def _random_us(file: BinaryIO, places: list[int]) -> float:
+    one = iter(places)
+
+    def read() -> None:
+        file.seek(next(one))
+        file.read(4096)
+
+    return _median_us(read, len(places))
 
 
 def _median_us(call: Callable[[], object], count: int) -> float:

@@ -34,12 +34,22 @@ class JuiceFS:
         self._python = venv / "bin/python"
         self._meta = f"sqlite3://{folder}/juicefs.db"
         self._objects = f"{folder}/juicefs/"
-        command = [found[0], "--quiet", "format", "--storage", "file", "--bucket", self._objects, self._meta, "bench"]
+        command = [
+            str(found[0]),
+            "--quiet",
+            "format",
+            "--storage",
+            "file",
+            "--bucket",
+            self._objects,
+            self._meta,
+            "bench",
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
     def small_files(self, count: int, size: int) -> dict[str, float]:
         """Seconds to create and to read them, by "create" and "read"."""
-        command = [self._python, _HERE / "rival_juicefs.py", self._meta, self._objects, str(count), str(size)]
+        command = [str(self._python), str(_HERE / "rival_juicefs.py"), self._meta, self._objects, str(count), str(size)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return times

@@ -88,7 +88,7 @@ def _from_processes(stage: Stage, count: int, size: int, rounds: int) -> Result:
     return Result(f"create {size // KIB} KiB files, {PROCESSES} processes", "openlucid", value, "/s", "yes")
 
 
-def _process(url: str, token: str, count: int, size: int, barrier: multiprocessing.synchronize.Barrier) -> None:  # type: ignore[name-defined]
+def _process(url: str, token: str, count: int, size: int, barrier: multiprocessing.synchronize.Barrier) -> None:
     data, folder = os.urandom(size), f"/process-{os.urandom(4).hex()}"
     with lucidlink.create_daemon({"hub.url": url}) as daemon:
         workspace = daemon.authenticate(lucidlink.ServiceAccountCredentials(token))

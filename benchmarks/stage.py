@@ -104,6 +104,10 @@ def staged(where: str | None = None) -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="lucid-bench-", dir=where) as folder:
         stage = Stage(Path(folder))
         try:
+            with stage.linked() as linked:  # a log that still grows costs twice: let it reach its size
+                linked.fs.create_dir("/warm-up")
+                for number in range(150):
+                    linked.fs.write_file(f"/warm-up/{number}", os.urandom(100_000))
             yield stage
         finally:
             stage.hub.stop()
