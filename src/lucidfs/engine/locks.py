@@ -10,12 +10,13 @@ from typing import Any
 from lucidfs.engine.session import Session
 from lucidfs.errors import Code, Fault
 from lucidfs.ids import Ids
-from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX
+from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX, RETRY_MAX_S
 from lucidfs.types import LockMode
 from lucidfs.wire import messages
 from lucidfs.wire.messages import LockInfo, Welcome
 
 _END = 2**63  # where a lock of length 0 ends
+_AGAIN = (Code.UNAVAILABLE, Code.NO_SPACE)  # refusals of an unlock that a later one may not meet
 
 
 class _Held:
@@ -96,7 +97,7 @@ class Locks:
             raise
         except Fault as fault:
             if fault.code is Code.UNAVAILABLE:  # it may have been granted, and nobody would give it back
-                self._spawn(self._give_back(body))
+                self._spawn(self._give_back(_undoing(body)))
             raise
         granted: int = reply.lock
         start, end = _range(offset, length)
@@ -112,9 +113,18 @@ class Locks:
             await self._session.call(messages.Unlock(node, handle, offset, length))
 
     async def release_all(self, handle: int) -> None:
-        """Give back everything that a handle holds."""
+        """Give back everything that a handle holds, as it ends. What the hub cannot take back now it is asked again,
+        in the background: no other call would ever do it. The first refusal is raised all the same."""
+        refusal: Fault | None = None
         for node in {held.node for held in self._held.get(handle, [])}:
-            await self.release(node, handle)
+            try:
+                await self.release(node, handle)
+            except Fault as fault:
+                refusal = refusal or fault
+                if fault.code in _AGAIN:
+                    self._spawn(self._give_back(messages.Unlock(node, handle)))
+        if refusal is not None:
+            raise refusal
 
     def held(self, handle: int) -> list[int]:
         """Ids of the locks that a handle holds. Raises Fault(FENCED) if the hub took one of them back."""
@@ -160,16 +170,21 @@ class Locks:
         """The caller went away while the lock was waited for: should it still be granted, give it back."""
         with contextlib.suppress(Fault):
             await asking
-            await self._give_back(body)
+            await self._give_back(_undoing(body))
 
-    async def _give_back(self, body: messages.Lock) -> None:
+    async def _give_back(self, body: messages.Unlock) -> None:
         while self._session.alive:
             try:
-                await self._session.call(messages.Unlock(body.node, body.handle, body.offset, body.length))
+                await self._session.call(body)
                 return
             except Fault as fault:
-                if fault.code is not Code.UNAVAILABLE:
+                if fault.code not in _AGAIN:
                     return
+            await asyncio.sleep(RETRY_MAX_S)
+
+
+def _undoing(body: messages.Lock) -> messages.Unlock:
+    return messages.Unlock(body.node, body.handle, body.offset, body.length)
 
 
 def _range(offset: int, length: int) -> tuple[int, int]:
