@@ -11,7 +11,7 @@ from lucidfs.testing.sim.process import Process
 from lucidfs.testing.sim.programs import PROGRAMS, Program
 from lucidfs.testing.sim.world import Client, World
 
-PAUSE_S = 1.5  # longest pause between two faults
+PAUSE_S = 1.5  # longest pause between two faults, in the middle of three choices
 CLIENTS = 3
 
 
@@ -30,7 +30,8 @@ class Chaos:
             (self._exile, 2),
             (self._kill, 3),
             (self._freeze_briefly, 2),
-            (self._freeze_long, 2),
+            (self._freeze_long, 1),
+            (self._freeze_a_holder, 2),
             (self._cut_the_power, 2),
             (self._power_cut_at_a_commit, 4),
             (self._refuse_a_commit, 1),
@@ -42,9 +43,11 @@ class Chaos:
 
     async def run(self) -> None:
         """Fault after fault."""
-        faults, weights = zip(*self._faults, strict=True)
-        while True:
-            await asyncio.sleep(self._rng.random() * PAUSE_S)
+        faults = [fault for fault, _ in self._faults]
+        weights = [weight * self._rng.choice((0, 1, 2, 3)) for _, weight in self._faults]  # each seed has its own mix
+        pause_s = PAUSE_S * self._rng.choice((0.5, 1.0, 2.0))
+        while any(weights):
+            await asyncio.sleep(self._rng.random() * pause_s)
             fault = self._rng.choices(faults, weights)[0]
             name = fault.__name__[1:]
             self._world.faults[name] = self._world.faults.get(name, 0) + 1
@@ -126,10 +129,23 @@ class Chaos:
         if client is not None:
             self._freeze(client.process, self._rng.uniform(1.0, 2.0) * SESSION_LIMIT_S)
 
+    def _freeze_a_holder(self) -> None:
+        """Somebody who is at work under a lock sleeps through the end of its session: others get the lock."""
+
+        async def wait_for_one() -> None:
+            for _ in range(100):
+                holder = next((each for each in self._world.live_clients if each.holding), None)
+                if holder is not None and not holder.process.frozen:
+                    self._freeze(holder.process, self._rng.uniform(1.2, 1.8) * SESSION_LIMIT_S)
+                    return
+                await asyncio.sleep(0.05)
+
+        self._later(wait_for_one())
+
     def _some_client(self) -> Client | None:
         clients = [client for client in self._world.live_clients if not client.process.frozen]
-        holders = [client for client in clients if client.holding]  # of a lock: there it hurts most
-        if holders and self._rng.random() < 0.6:
+        holders = [client for client in clients if client.holding]
+        if holders and self._rng.random() < 0.5:
             clients = holders
         return self._rng.choice(clients) if clients else None
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 State = Hashable
 NEVER = 1 << 60
@@ -48,17 +47,24 @@ class Op:
         return text if self.result is None else f"{text} {_short(self.result)}"
 
 
-class Model(Protocol):
-    """What a subject is."""
+class Model:
+    """What a subject is.
 
-    first: State
+    Attributes:
+        first: its state at the beginning.
+    """
+
+    first: State = None
+
+    def foresee(self, ops: list[Op]) -> None:
+        """Look at the whole history first, to leave out early what cannot come true."""
 
     def after(self, state: State, op: Op) -> Iterator[State]:
         """States in which the subject may be when `op` took effect in `state`; none if it cannot have.
 
         The result of an op with the outcome "unknown" was not seen: any will do.
         """
-        ...
+        raise NotImplementedError
 
 
 @dataclass
@@ -81,6 +87,7 @@ def check(history: History) -> None:
     """Raises Unexplained, naming the call at which every explanation ends."""
     ops = [op for op in history.ops if _counts(op)]
     events = sorted((at, number) for number, op in enumerate(ops) for at in (op.began, op.ended) if at != NEVER)
+    history.model.foresee(ops)
     now: set[Configuration] = {(history.model.first, frozenset())}
     opened: list[int] = []
     for at, number in events:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lucidfs.testing.sim.history import Op
+from lucidfs.testing.sim.history import NEVER, Model, Op
 
 
-class WholeFile:
+class WholeFile(Model):
     """A file that is only ever replaced whole, made and deleted. State: None, or the number of its content."""
 
     first: Any = None
@@ -30,7 +30,7 @@ class WholeFile:
             yield op.args[0]
 
 
-class Slots:
+class Slots(Model):
     """A file of slots that are written in place. State: their numbers; its length is the file's."""
 
     def __init__(self, count: int) -> None:
@@ -51,7 +51,7 @@ class Slots:
             yield tuple(slots)
 
 
-class Log:
+class Log(Model):
     """A file that is only appended to, made and deleted. State: the numbers of its entries, None: it is not there.
 
     Args:
@@ -60,6 +60,13 @@ class Log:
 
     def __init__(self, there: bool = True) -> None:
         self.first: Any = () if there else None
+        self._last: Any = None
+
+    def foresee(self, ops: list[Op]) -> None:
+        """A log that is never deleted only grows, so whatever it was is how the last read begins."""
+        last = max(ops, key=lambda op: -1 if op.ended == NEVER else op.ended, default=None)
+        if last is not None and last.name == "read" and not any(op.name == "delete" for op in ops):
+            self._last = last.result
 
     def after(self, state: Any, op: Op) -> Iterator[Any]:
         if op.outcome == "NOT_FOUND":  # also of an append whose file was deleted under it
@@ -69,10 +76,11 @@ class Log:
         elif op.name == "delete":
             yield from _if(state is not None, None)
         else:  # append
-            yield (*(state or ()), *op.args)
+            after = (*(state or ()), *op.args)
+            yield from _if(self._last is None or after == self._last[: len(after)], after)
 
 
-class Counter:
+class Counter(Model):
     """A file that is read and written under an exclusive lock. State: its number."""
 
     first: Any = 1
@@ -85,7 +93,7 @@ class Counter:
         yield from _if(allowed, state if op.name == "read" else state + 1)
 
 
-class Folder:
+class Folder(Model):
     """A folder with what is in it, two levels deep. State: paths of files, links and folders (these end in a slash).
 
     An error may be any that is true at that moment: which of two true ones is told is not promised.

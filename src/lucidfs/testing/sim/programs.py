@@ -15,7 +15,7 @@ from lucidfs.testing.sim.models import Counter, Folder, Log, Slots, WholeFile
 from lucidfs.testing.sim.world import Client, World
 from lucidfs.types import LockMode
 
-THINK_S = 0.6  # longest pause of a program between two calls
+THINKS_S = (0.05, 0.6, 0.6)  # longest pause of a program between two calls: each seed has its own
 PROGRAMS = 2  # of each client, at the same time
 WHOLE, SLOTTED, LOGS, COUNTERS, FOLDERS = 4, 2, 2, 2, 1
 SLOT_BYTES, SLOTS = 30_000, 6  # slots straddle frames, and all of them do not fit into a commit
@@ -71,6 +71,7 @@ class Program:
         self._engine = client.engine
         self._files = client.engine.files
         self._rng = client.rng
+        self._think_s = THINKS_S[world.seed % len(THINKS_S)]
 
     async def run(self) -> None:
         """Do something as long as there are steps left."""
@@ -78,7 +79,7 @@ class Program:
             self._world.steps_left -= 1
             kinds = (self.whole, self.slots, self.log, self.diary, self.counter, self.folder)
             await self._rng.choices(kinds, (4, 4, 3, 1, 3, 3))[0]()
-            await asyncio.sleep(self._rng.random() * THINK_S)
+            await asyncio.sleep(self._rng.random() * self._think_s)
 
     async def look_at_everything(self) -> None:
         """Read all subjects once."""

@@ -266,7 +266,7 @@ class World:
                     sleep=pause,
                 )
             except Fault as fault:
-                if not fault.passing:
+                if not fault.passing and not self.commits_refused:
                     raise
                 await asyncio.sleep(1.0)
 
