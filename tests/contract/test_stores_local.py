@@ -139,6 +139,35 @@ def test_unfinished_puts_are_no_objects_and_can_be_removed(root: Path) -> None:
     assert store.get(NAME, 0, len(BODY)) == BODY
 
 
+def test_puts_under_way_are_not_taken_for_unfinished(root: Path) -> None:
+    store = LocalStore(root)
+    store.put(NAME, BODY)
+    for number, written_ns in enumerate((100, 200)):
+        path = place(root, NAME).with_name(f".123-{number}")
+        path.write_bytes(b"part")
+        os.utime(path, ns=(written_ns, written_ns))
+    assert store.remove_unfinished(200) == 1
+    assert place(root, NAME).with_name(".123-1").exists()
+
+
+def test_strangers_are_told(root: Path) -> None:
+    store = LocalStore(root)
+    assert list(store.strangers()) == []
+    store.put(NAME, BODY)
+    place(root, NAME).with_name(".123-0").write_bytes(b"part")
+    assert list(store.strangers()) == []
+    strangers = [
+        root / "README",
+        place(root, NAME).parent.parent / "file",
+        place(root, NAME).with_name("stray"),
+        place(root, NAME).parent.parent / "zz" / place(root, NAME).name,
+    ]
+    for path in strangers:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"not ours")
+    assert sorted(store.strangers()) == sorted(strangers)
+
+
 def test_a_name_left_by_a_crashed_process_of_the_same_number_is_passed_over(root: Path) -> None:
     store = LocalStore(root)
     place(root, NAME).parent.mkdir(parents=True)
