@@ -90,6 +90,11 @@ class Committer:
             self._advance()
             self._wake()
 
+    def crash(self) -> None:
+        """Forget what is queued, as a power cut would: nobody is answered, nothing more touches the database."""
+        self._queue.clear()
+        self._alone.clear()
+
     async def drain(self) -> None:
         """Wait until nothing is queued or being committed."""
         while self._busy or self.waiting:
@@ -111,6 +116,9 @@ class Committer:
 
     def _start(self) -> None:
         group = self._take()
+        if not group:  # a crash took them
+            self._busy = False
+            return
         results: Results = []
         try:
             wrote = self._run(group, results)

@@ -137,6 +137,7 @@ class Hub:
     def crash(self) -> None:
         """End without any courtesy, as a power cut would: for simulation. The database is the caller's to close."""
         self._end_background()
+        self.committer.crash()
         for connection in list(self._connections):
             connection.close("crash")
 
