@@ -41,7 +41,7 @@ SCHEMA = schemathesis.openapi.from_dict(document())
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
-EXAMPLES = 25  # of each operation in each mode
+EXAMPLES = 15  # of each operation in each mode
 A32, A64 = "A" * 43 + "=", "A" * 86 + "=="  # 32 and 64 zeros
 
 
