@@ -7,13 +7,13 @@ import pytest
 from lucidfs.testing.sim.run import run
 from tests.simulation.mutants import MUTANTS, Mutation
 
-SEEDS = 60
+SEEDS = range(14, 60)
 STEPS = 200
 
 
 @pytest.mark.parametrize("mutate", MUTANTS, ids=lambda mutate: mutate.__name__)
 def test_a_planted_bug_is_found(mutate: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     mutate(monkeypatch)
-    found = next((report for report in (run(seed, STEPS) for seed in range(1, SEEDS)) if report.violations), None)
+    found = next((report for report in (run(seed, STEPS) for seed in SEEDS) if report.violations), None)
     assert found is not None, f"{mutate.__doc__} Nobody noticed it."
     print(f"seed {found.seed}: {found.violations[0]}")

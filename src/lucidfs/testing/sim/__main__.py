@@ -30,6 +30,8 @@ def main() -> int:
             f"calls {report.calls}, {sum(report.faults.values())} faults",
             flush=True,
         )
+        for undecided in (name for name in report.faults if name.startswith("UNDECIDED")):
+            print(f"  {undecided}")
         for violation in report.violations:
             print(f"  {violation}")
         if report.violations:

@@ -80,11 +80,15 @@ class Unexplained(Exception):
     """No order of the calls explains the history."""
 
 
+class Undecided(Exception):
+    """There are too many explanations to follow them all."""
+
+
 Configuration = tuple[State, frozenset[int]]
 
 
 def check(history: History) -> None:
-    """Raises Unexplained, naming the call at which every explanation ends."""
+    """Raises Unexplained, naming the call at which every explanation ends, or Undecided."""
     ops = [op for op in history.ops if _counts(op)]
     events = sorted((at, number) for number, op in enumerate(ops) for at in (op.began, op.ended) if at != NEVER)
     history.model.foresee(ops)
@@ -103,7 +107,7 @@ def check(history: History) -> None:
         if not now:
             raise Unexplained(_explain(history, ops, op, before))
         if len(now) > _CONFIGURATIONS_MAX:
-            raise Unexplained(f"{history.subject}: too many calls without an answer to check this history")
+            raise Undecided(f"{history.subject}: too many calls without an answer to check this history")
 
 
 def _counts(op: Op) -> bool:

@@ -140,6 +140,8 @@ async def _look_back(world: World) -> None:
             history.check(each)
         except history.Unexplained as reason:
             world.violated(str(reason))
+        except history.Undecided as reason:
+            world.faults[f"UNDECIDED {reason}"] = 1
 
 
 async def _night(world: World) -> None:
