@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -101,6 +102,8 @@ SURROUNDINGS = pytest.StashKey[Surroundings]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; children would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     session.config.stash[SURROUNDINGS] = Surroundings()
 
 
