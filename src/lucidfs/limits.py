@@ -68,6 +68,7 @@ DISK_CACHE_MIB = 1024  # default of fs.cache.size
 UPLOAD_BYTES_MAX = 64 * MIB  # sealed bytes waiting for the store per filespace; then writers wait
 READ_AHEAD_BYTES_MAX = 16 * MIB
 RANGE_BYTES_MAX = 4 * MIB  # one ranged request
+INLINE_BYTES_MAX = 16 * KIB  # sealed or opened where it is needed: 20 µs, when another thread takes 100 to wake up
 WORKERS = 4  # threads that seal, open and move bodies; they spend their time outside the GIL
 BUFFER_BYTES = 128 * KIB  # default buffer of an open file (two frames)
 

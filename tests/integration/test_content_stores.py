@@ -303,6 +303,28 @@ def test_the_disk_cache_is_bounded_and_survives_a_restart(tmp_path: Path) -> Non
     run(tmp_path, test)
 
 
+def test_reading_through_a_file_that_memory_cannot_hold_leaves_what_others_use(tmp_path: Path) -> None:
+    async def test(hubs: Hubs) -> None:
+        writer = await hubs.client()
+        data = os.urandom(6 * MIB)
+        await writer.files.write_file("/large", data)
+        await writer.files.write_file("/often", data[:MIB])
+        hook = Hook()
+        client = await hubs.client(below=hook, settings=EngineSettings(memory_cache_bytes=4 * MIB))
+        assert await client.files.read_file("/often") == data[:MIB]
+        large = await client.files.open("/large")
+        for chunk in (64 * KIB, 200_000, MIB):
+            parts = bytearray()
+            while octets := await read_at(large, len(parts), chunk):
+                parts += octets
+            assert parts == data
+        before = len(hook.store.gets)
+        assert await client.files.read_file("/often") == data[:MIB]
+        assert len(hook.store.gets) == before, "it stayed in memory"
+
+    run(tmp_path, test)
+
+
 def test_a_store_whose_urls_have_ended_is_asked_with_fresh_ones(tmp_path: Path) -> None:
     async def test(hubs: Hubs) -> None:
         hook = Hook()

@@ -46,6 +46,14 @@ def test_memory_forgets_the_least_recently_used_first() -> None:
     assert cache.get((1, 1, 1)) is not None
 
 
+def test_memory_lets_go_of_what_was_used_for_the_last_time() -> None:
+    cache = MemoryCache(10_000)
+    cache.put_all({(1, number, 1): _frame(number) for number in (1, 2, 3)})
+    assert cache.get((1, 2, 1), last_use=True) == _frame(2)
+    assert cache.get_all([(1, 1, 1), (1, 2, 1), (1, 3, 1)]) == [_frame(1), None, _frame(3)]
+    assert cache.bytes_held == 2 * (1000 + 256)
+
+
 def test_disk_gives_back_what_it_was_given_also_after_a_restart(tmp_path: Path) -> None:
     cache = _disk(tmp_path / "cache")
     frames = [((9, number, 5), _frame(number)) for number in range(50)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from lucidfs.engine.content import FrameKey, Located
+from lucidfs.engine.content import FrameKey
 from lucidfs.format.frame import Frames
 from lucidfs.wire.messages import Extent
 
@@ -64,10 +64,6 @@ class Batch:
 
     def key(self, position: int) -> FrameKey:
         return self.origin, self.indexes[position], self.generation
-
-    def located(self, position: int, frame: int) -> Located:
-        """Where the frame stands in the store; only after its upload."""
-        return Located(self.key(position), frame, self.object, self.offsets[position], self.lengths[position])
 
     def extent(self, first: int, position: int, count: int) -> Extent:
         """The extent by which `count` frames from `position` on fill a file from frame `first` on; only when sealed."""

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 from lucidfs.limits import FRAME_BYTES
+from lucidfs.namespace.extents import split
 from lucidfs.wire.messages import Extent
 
+Plain: TypeAlias = bytes | bytearray | memoryview  # the plaintext of a frame; never changed once it is handed on
 FrameKey = tuple[int, int, int]  # (origin, origin frame, generation): what was sealed once and never changes
-
-
-class Located(NamedTuple):
-    """One sealed frame: what it is, which place of the file it fills, where its bytes stand."""
-
-    key: FrameKey
-    frame: int
-    object: int  # 0: in the map's `small`
-    offset: int
-    length: int
 
 
 class ContentMap:
@@ -80,15 +72,21 @@ class ContentMap:
             return None
         return extent.origin, extent.origin_first + frame - extent.first, extent.generation
 
-    def locate(self, frame: int) -> Located | None:
-        """Where the sealed frame at this place stands; None for a hole."""
-        extent = self.find(frame)
-        if extent is None:
-            return None
-        at = frame - extent.first
-        offset = extent.offset + sum(extent.lengths[:at])
-        key = (extent.origin, extent.origin_first + at, extent.generation)
-        return Located(key, frame, extent.object, offset, extent.lengths[at])
+    def parts(self, first: int, end: int) -> list[Extent]:
+        """What fills the frames [first, end), as far as they are no holes, in order."""
+        parts: list[Extent] = []
+        place = max(0, bisect_right(self._firsts, first) - 1)
+        for extent in self.extents[place : bisect_right(self._firsts, end - 1)]:
+            low, high = max(first, extent.first), min(end, extent.first + extent.count)
+            if low < high:
+                parts.append(split(extent, low, high))
+        return parts
+
+
+def keys_of(extent: Extent) -> list[FrameKey]:
+    """Identities of its frames, in order."""
+    origin, generation, start = extent.origin, extent.generation, extent.origin_first
+    return [(origin, index, generation) for index in range(start, start + extent.count)]
 
 
 def frames_of(offset: int, length: int) -> range:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from lucidfs.engine.batch import Batch
-from lucidfs.engine.content import frame_count
+from lucidfs.engine.content import Plain, frame_count
 from lucidfs.engine.pieces import Pieces
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import FILE_BYTES_MAX, FRAME_BYTES
@@ -157,7 +157,7 @@ class Overlay:
     def seal_patched(
         self,
         frames: list[int],
-        lowers: dict[int, bytes | bytearray],
+        lowers: dict[int, Plain],
         make: Callable[[list[int], list[bytearray]], Batch],
     ) -> Batch:
         """Hand frames that are own in part over to a batch, with the bytes below filled in.
@@ -176,7 +176,7 @@ class Overlay:
             self.sealed[frame] = SealedFrame(batch, position, ranges=None if whole else ranges)
         return batch
 
-    def unseal_patched(self, frame: int, plain: bytes | bytearray) -> None:
+    def unseal_patched(self, frame: int, plain: Plain) -> None:
         """Undo `seal_patched`: the own bytes of a sealed frame, whose plaintext is given, are pieces again."""
         pieces = Pieces()
         for start, end in self.sealed.pop(frame).own():
@@ -225,7 +225,7 @@ class Overlay:
             if sealed.valid == FRAME_BYTES and frame not in self.pieces
         }
 
-    def make_frame(self, frame: int, lower: bytes | bytearray | None) -> bytearray:
+    def make_frame(self, frame: int, lower: Plain | None) -> bytearray:
         """Plaintext of a loose frame out of what stands below and the own bytes over it."""
         plain = bytearray((lower or b"")[: self.lower_valid(frame)])
         pieces = self.pieces.get(frame)

@@ -9,19 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from functools import partial
+from operator import attrgetter
 
 from lucidfs.engine.bodies import Bodies
 from lucidfs.engine.cache.disk import DiskCache
 from lucidfs.engine.cache.memory import MemoryCache
-from lucidfs.engine.content import ContentMap, FrameKey, Located
+from lucidfs.engine.cache.slots import Slots
+from lucidfs.engine.content import ContentMap, FrameKey, Plain, keys_of
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
-from lucidfs.limits import FRAME_BYTES, FRAME_OVERHEAD_BYTES, RANGE_BYTES_MAX, READ_AHEAD_BYTES_MAX
+from lucidfs.limits import (
+    FRAME_BYTES,
+    FRAME_OVERHEAD_BYTES,
+    INLINE_BYTES_MAX,
+    RANGE_BYTES_MAX,
+    READ_AHEAD_BYTES_MAX,
+)
+from lucidfs.namespace.extents import split
+from lucidfs.wire.messages import Extent
 
 _WHOLE_FRAMES = RANGE_BYTES_MAX // FRAME_BYTES  # read at once when all of a file is asked for
 _SEALED_BYTES_MAX = RANGE_BYTES_MAX + _WHOLE_FRAMES * FRAME_OVERHEAD_BYTES  # so that such an object is one request
 
-Plains = dict[FrameKey, bytes | bytearray]
+Plains = dict[FrameKey, Plain]
+Flight = asyncio.Task[Plains]
 
 
 class FrameSource:
@@ -42,155 +53,160 @@ class FrameSource:
         self._frames = frames
         self._bodies = bodies
         self._disk = disk
-        self._flights: dict[FrameKey, asyncio.Task[Plains]] = {}
+        self._slots = Slots()
+        self._flights: dict[FrameKey, Flight] = {}
         self.memory = memory
 
     def share(self, readers: int) -> None:
         """Tell how many handles are open; they share half of the memory for reading ahead."""
         self.ahead_bytes = min(READ_AHEAD_BYTES_MAX, self.memory.bytes_max // (2 * max(2, readers)))
 
-    async def load(self, content: ContentMap, wanted: Iterable[int], path: str) -> dict[int, bytes | bytearray]:
-        """Plaintext of frames of a content, by frame number; holes are left out.
+    async def fetch(self, extents: Iterable[Extent], path: str, small: bytes = b"") -> Plains:
+        """Plaintext of the frames of some extents, by identity; neighbours of theirs may be with them.
+
+        Args:
+            extents: parts of checked content maps.
+            path: for messages.
+            small: the bytes that extents without an object stand in.
 
         Raises:
             Fault: CORRUPT naming file and offset, UNAVAILABLE.
         """
-        keys = [(frame, key) for frame in wanted if (key := content.key(frame)) is not None]
-        held: Plains = {}
-        missing: list[int] = []
-        for frame, key in keys:
-            plain = self.memory.get(key)
-            if plain is None:
-                missing.append(frame)
+        plains, flights, fresh = self._sort(extents)
+        for run in self._runs(fresh):
+            if run[0].object or _sealed_bytes(run) > INLINE_BYTES_MAX:
+                flights.add(self._start(run, path, small))
             else:
-                held[key] = plain
-        if missing:
-            held.update(await self.fetch([self._locate(content, frame) for frame in missing], path, content.small))
-        return {frame: held[key] for frame, key in keys}
-
-    async def fetch(self, found: list[Located], path: str, small: bytes = b"") -> Plains:
-        """Plaintext of located frames, by their identity. Raises Fault as `load` does."""
-        flights = self._start(found, path, small)
-        pending = {task for task in flights.values() if not task.done()}
+                plains.update(self._open(run, _small_part(run, small), path, keep=False))
+        pending = {task for task in flights if not task.done()}
         if pending:
             await asyncio.wait(pending)  # never cancels them: others may wait for the same frames
-        plains: Plains = {}
-        for key, task in flights.items():
-            plains[key] = task.result()[key]
+        for task in flights:
+            plains.update(task.result())
         return plains
 
-    def prefetch(self, content: ContentMap, wanted: Iterable[int], path: str) -> None:
-        """Begin to fetch frames that will be asked for soon; trouble is left to whoever asks."""
-        located = []
-        for frame in wanted:
-            key = content.key(frame)
-            if key is not None and key not in self._flights and self.memory.get(key) is None:
-                located.append(self._locate(content, frame))
-        if located:
-            self._start(located, path, content.small)
-
-    def _locate(self, content: ContentMap, frame: int) -> Located:
-        located = content.locate(frame)
-        assert located is not None, "a frame with a key has a place"
-        return located
-
-    def _start(self, found: list[Located], path: str, small: bytes) -> dict[FrameKey, asyncio.Task[Plains]]:
-        """The flight of each frame: one that is under way, or a new one for each run of neighbours."""
-        flights: dict[FrameKey, asyncio.Task[Plains]] = {}
-        fresh: list[Located] = []
-        for item in found:
-            flight = self._flights.get(item.key)
-            if flight is None:
-                fresh.append(item)
-            else:
-                flights[item.key] = flight
+    def prefetch(self, content: ContentMap, first: int, end: int, path: str) -> None:
+        """Begin to fetch the frames [first, end), which will be asked for soon; trouble is left to whoever asks."""
+        _, _, fresh = self._sort(content.parts(first, end))
         for run in self._runs(fresh):
-            task = asyncio.create_task(self._fly(run, path, small))
-            for item in run:
-                self._flights[item.key] = flights[item.key] = task
-            task.add_done_callback(partial(self._landed, run))
-        return flights
+            self._start(run, path, content.small)
 
-    def _landed(self, run: list[Located], task: asyncio.Task[Plains]) -> None:
-        for item in run:
-            if self._flights.get(item.key) is task:
-                del self._flights[item.key]
+    def _sort(self, extents: Iterable[Extent]) -> tuple[Plains, set[Flight], list[Extent]]:
+        """What is in memory, what is under way, and what is neither, in parts that are one request each at most."""
+        plains: Plains = {}
+        flights: set[Flight] = set()
+        fresh: list[Extent] = []
+        for extent in extents:
+            keys = keys_of(extent)
+            begin = 0  # of the frames that are neither, up to the one looked at
+            for at, plain in enumerate(self.memory.get_all(keys)):
+                key = keys[at]
+                flight = self._flights.get(key) if plain is None else None
+                if plain is None and flight is None:
+                    elsewhere = at > begin and self._on_disk(key) != self._on_disk(keys[at - 1])
+                    if elsewhere or at - begin == _WHOLE_FRAMES:
+                        fresh.append(_part(extent, begin, at))
+                        begin = at
+                    continue
+                if plain is not None:
+                    plains[key] = plain
+                elif flight is not None:
+                    flights.add(flight)
+                if begin < at:
+                    fresh.append(_part(extent, begin, at))
+                begin = at + 1
+            if begin < extent.count:
+                fresh.append(_part(extent, begin, extent.count))
+        return plains, flights, fresh
+
+    def _start(self, run: list[Extent], path: str, small: bytes) -> Flight:
+        task = asyncio.create_task(self._fly(run, path, small))
+        keys = [key for extent in run for key in keys_of(extent)]
+        for key in keys:
+            self._flights[key] = task
+        task.add_done_callback(partial(self._landed, keys))
+        return task
+
+    def _landed(self, keys: list[FrameKey], task: Flight) -> None:
+        for key in keys:
+            if self._flights.get(key) is task:
+                del self._flights[key]
         if not task.cancelled():
             task.exception()  # read-ahead that nobody waited for
 
-    def _runs(self, found: list[Located]) -> list[list[Located]]:
-        """Frames that stand one after the other, grouped; those on disk apart from those that are not."""
-        runs: list[list[Located]] = []
+    def _runs(self, found: list[Extent]) -> list[list[Extent]]:
+        """Extents that stand one after the other, grouped; those on disk apart from those that are not."""
+        runs: list[list[Extent]] = []
         before: tuple[bool, int, int] | None = None
         size = 0
-        on_disk = self._on_disk
-        for item in sorted(found, key=lambda item: (item.object, item.offset)):
-            here = (on_disk(item), item.object, item.offset)
-            if here != before or size + item.length > _SEALED_BYTES_MAX:
+        for extent in sorted(found, key=attrgetter("object", "offset")):
+            length = sum(extent.lengths)
+            here = (self._on_disk(keys_of(extent)[0]), extent.object, extent.offset)
+            if here != before or size + length > _SEALED_BYTES_MAX:
                 runs.append([])
                 size = 0
-            runs[-1].append(item)
-            size += item.length
-            before = (here[0], item.object, item.offset + item.length)
+            runs[-1].append(extent)
+            size += length
+            before = (here[0], extent.object, extent.offset + length)
         return runs
 
-    def _on_disk(self, item: Located) -> bool:
-        return self._disk is not None and self._disk.has(item.key)
+    def _on_disk(self, key: FrameKey) -> bool:
+        return self._disk is not None and self._disk.has(key)
 
-    async def _fly(self, run: list[Located], path: str, small: bytes) -> Plains:
-        first, last = run[0], run[-1]
-        end = last.offset + last.length
+    async def _fly(self, run: list[Extent], path: str, small: bytes) -> Plains:
+        first = run[0]
         if not first.object:
-            return await self._bodies.run(lambda: self._open(run, small[first.offset : end], path, keep=False))
-        if self._on_disk(first):
+            return await self._bodies.run(lambda: self._open(run, _small_part(run, small), path, keep=False))
+        if self._on_disk(keys_of(first)[0]):
             plains = await self._bodies.run(lambda: self._open_from_disk(run))
             if plains is not None:
                 return plains
         then = partial(self._open, run, path=path, keep=not self._bodies.nearby)  # one copy on this disk is enough
         try:
-            return await self._bodies.get(first.object, first.offset, end - first.offset, then)
+            return await self._bodies.get(first.object, first.offset, _sealed_bytes(run), then)
         except Fault as fault:
             if fault.code is Code.NOT_FOUND:
-                raise _damaged(path, first.frame, "its bytes are missing in the object store") from None
+                raise _damaged(path, first.first, "its bytes are missing in the object store") from None
             if fault.code is Code.CORRUPT and path not in fault.message:
-                raise _damaged(path, first.frame, fault.message) from None
+                raise _damaged(path, first.first, fault.message) from None
             raise
 
-    def _open(self, run: list[Located], body: bytes, path: str, keep: bool) -> Plains:
+    def _open(self, run: list[Extent], body: bytes | memoryview, path: str, keep: bool) -> Plains:
         """Open fetched frames and keep them in the caches. Runs in a worker."""
         view = memoryview(body)
         plains: Plains = {}
         sealed: list[tuple[FrameKey, memoryview]] = []
         start = 0
-        for item in run:
-            part = view[start : start + item.length]
-            start += item.length
+        for extent in run:
+            keys = keys_of(extent)
+            done = len(plains)
+            opened = self._frames.open_run(view[start:], extent.lengths, *keys[0], room=self._slots.room)
             try:
-                plain = self._frames.open(part, *item.key)
+                plains.update(zip(keys, opened, strict=True))
             except Fault as fault:
-                raise _damaged(path, item.frame, fault.message) from None
-            plains[item.key] = plain
-            self.memory.put(item.key, plain)
-            sealed.append((item.key, part))
+                raise _damaged(path, extent.first + len(plains) - done, fault.message) from None
+            for key, length in zip(keys, extent.lengths, strict=True):
+                sealed.append((key, view[start : start + length]))
+                start += length
+        self.memory.put_all(plains)
         if keep and self._disk is not None:
             self._disk.put(sealed)
         return plains
 
-    def _open_from_disk(self, run: list[Located]) -> Plains | None:
+    def _open_from_disk(self, run: list[Extent]) -> Plains | None:
         """Frames from the disk cache; None when one is gone or bad, so that all are fetched. Runs in a worker."""
         assert self._disk is not None
         plains: Plains = {}
-        for item in run:
-            sealed = self._disk.get(item.key)
+        for key in (key for extent in run for key in keys_of(extent)):
+            sealed = self._disk.get(key)
             if sealed is None:
                 return None
             try:
-                plain = self._frames.open(sealed, *item.key)
+                plains[key] = self._frames.open(sealed, *key, room=self._slots.room)
             except Fault:
-                self._disk.drop(item.key)
+                self._disk.drop(key)
                 return None
-            plains[item.key] = plain
-            self.memory.put(item.key, plain)
+        self.memory.put_all(plains)
         return plains
 
 
@@ -202,7 +218,7 @@ async def read_whole(source: FrameSource, content: ContentMap, path: str) -> byt
         MemoryError: it does not fit.
     """
     ahead = source.ahead_bytes // FRAME_BYTES
-    parts: list[bytes | bytearray | memoryview] = []
+    parts: list[Plain] = []
     at = 0
     for extent in [*content.extents, None]:
         start = content.size if extent is None else extent.first * FRAME_BYTES
@@ -212,16 +228,30 @@ async def read_whole(source: FrameSource, content: ContentMap, path: str) -> byt
             break
         for first in range(extent.first, extent.first + extent.count, _WHOLE_FRAMES):
             end = min(first + _WHOLE_FRAMES, extent.first + extent.count)
-            source.prefetch(content, range(first, min(end + ahead, extent.first + extent.count)), path)
-            plains = await source.load(content, range(first, end), path)
-            for frame in range(first, end):
+            source.prefetch(content, first, min(end + ahead, extent.first + extent.count), path)
+            part = split(extent, first, end)
+            plains = await source.fetch([part], path, content.small)
+            for frame, key in enumerate(keys_of(part), first):
                 room = min(FRAME_BYTES, content.size - frame * FRAME_BYTES)
-                plain = plains[frame]
+                plain = plains[key]
                 parts.append(plain if len(plain) <= room else memoryview(plain)[:room])
                 if len(plain) < room:
                     parts.append(bytes(room - len(plain)))
         at = min(content.size, (extent.first + extent.count) * FRAME_BYTES)
     return b"".join(parts)
+
+
+def _part(extent: Extent, begin: int, end: int) -> Extent:
+    """Its frames [begin, end), counted from its own first."""
+    return split(extent, extent.first + begin, extent.first + end)
+
+
+def _sealed_bytes(run: list[Extent]) -> int:
+    return sum(sum(extent.lengths) for extent in run)
+
+
+def _small_part(run: list[Extent], small: bytes) -> bytes:
+    return small[run[0].offset : run[0].offset + _sealed_bytes(run)]
 
 
 def _damaged(path: str, frame: int, reason: str) -> Fault:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lucidfs.engine.content import ContentMap
+from lucidfs.engine.content import ContentMap, Plain
 from lucidfs.engine.overlay import Overlay
 from lucidfs.engine.reader import Plains
 from lucidfs.engine.view import View
@@ -85,7 +85,7 @@ def seal_patched(view: View, frames: list[int], plains: Plains, origin: int) -> 
         plains: what `view.fetch(frames)` returned.
         origin: node whose key seals.
     """
-    lowers: dict[int, bytes | bytearray] = {}
+    lowers: dict[int, Plain] = {}
     fit: list[int] = []
     for frame in frames:
         key = view.lower_key(frame)

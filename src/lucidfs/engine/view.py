@@ -5,11 +5,12 @@ Not locked: whoever shares one (`Handle`) holds a lock over the plain methods. T
 
 from __future__ import annotations
 
-from lucidfs.engine.content import ContentMap, FrameKey, Located, frames_of
+from lucidfs.engine.content import ContentMap, FrameKey, Plain, frame_count, frames_of
 from lucidfs.engine.overlay import Overlay, SealedFrame
 from lucidfs.engine.reader import FrameSource, Plains
 from lucidfs.engine.writer import Uploads
 from lucidfs.limits import FRAME_BYTES
+from lucidfs.wire.messages import Extent
 
 _ZEROS = bytes(FRAME_BYTES)
 
@@ -25,7 +26,7 @@ class View:
         overlay: the changes.
     """
 
-    __slots__ = ("content", "overlay", "path", "source", "uploads")
+    __slots__ = ("content", "overlay", "passing", "path", "source", "uploads")
 
     def __init__(self, source: FrameSource, uploads: Uploads, path: str, content: ContentMap, overlay: Overlay) -> None:
         self.source = source
@@ -33,6 +34,7 @@ class View:
         self.path = path
         self.content = content
         self.overlay = overlay
+        self.passing = False  # reads go through a file that memory cannot hold: what was read is not needed again
 
     def over(self, content: ContentMap, overlay: Overlay) -> View:
         """The same file with another base and other changes."""
@@ -66,7 +68,7 @@ class View:
     def _fill(self, frame: int, low: int, out: memoryview, held: Plains) -> bool:
         pieces = self.overlay.pieces.get(frame)
         if pieces is None or not pieces.covers(low, low + len(out)):
-            valid, plain = self._lower(frame, low, held)
+            valid, plain = self._lower(frame, low, held, self.passing and low + len(out) == FRAME_BYTES)
             if plain is None:
                 return False
             _copy(plain, min(valid, len(plain)), low, out)
@@ -76,7 +78,7 @@ class View:
         pieces.copy_into(out, low)
         return True
 
-    def _lower(self, frame: int, low: int, held: Plains) -> tuple[int, bytes | bytearray | None]:
+    def _lower(self, frame: int, low: int, held: Plains, last_use: bool) -> tuple[int, Plain | None]:
         """What stands below the pieces: how many bytes of it show, and its plaintext (None: not in memory)."""
         overlay = self.overlay
         sealed = overlay.sealed.get(frame) if overlay.sealed else None
@@ -86,10 +88,10 @@ class View:
         key = self.content.key(frame) if valid > low else None
         if key is None:
             return 0, b""
-        plain = self.source.memory.get(key)
+        plain = self.source.memory.get(key, last_use=last_use)
         return valid, plain if plain is not None or not held else held.get(key)
 
-    def _own_nowait(self, sealed: SealedFrame, held: Plains) -> bytes | bytearray | None:
+    def _own_nowait(self, sealed: SealedFrame, held: Plains) -> Plain | None:
         plains = sealed.batch.plains
         if plains is not None:
             return plains[sealed.position]
@@ -98,32 +100,30 @@ class View:
 
     async def fetch(self, frames: range | list[int]) -> Plains:
         """Plaintexts of what stands below the pieces in these frames, by identity. Raises Fault."""
-        located: list[Located] = []
+        below = frame_count(self.overlay.visible)
         plains: Plains = {}
+        wanted: list[Extent] = []
+        if isinstance(frames, range) and not self.overlay.sealed:
+            wanted = self.content.parts(frames.start, min(frames.stop, below))
+            frames = []
         for frame in frames:
             sealed = self.overlay.sealed.get(frame)
             if sealed is not None:
-                await self._own(sealed, frame, plains, located)
-                continue
-            found = self.content.locate(frame) if frame * FRAME_BYTES < self.overlay.visible else None
-            if found is not None:
-                plain = self.source.memory.get(found.key)
-                if plain is None:
-                    located.append(found)
-                else:
-                    plains[found.key] = plain
-        if located:
-            plains.update(await self.source.fetch(located, self.path, self.content.small))
+                await self._own(sealed, frame, plains, wanted)
+            elif frame < below:
+                wanted += self.content.parts(frame, frame + 1)
+        if wanted:
+            plains.update(await self.source.fetch(wanted, self.path, self.content.small))
         return plains
 
-    async def _own(self, sealed: SealedFrame, frame: int, plains: Plains, located: list[Located]) -> None:
+    async def _own(self, sealed: SealedFrame, frame: int, plains: Plains, wanted: list[Extent]) -> None:
         key = sealed.batch.key(sealed.position)
         plain = self._own_nowait(sealed, plains)
         if plain is not None:
             plains[key] = plain
             return
         await self.uploads.finish([sealed.batch])  # no plaintext: it arrived, this only makes sure of it
-        located.append(sealed.batch.located(sealed.position, frame))
+        wanted.append(sealed.batch.extent(frame, sealed.position, 1))
 
     async def read(self, offset: int, out: memoryview) -> int:
         """Fill `out`, fetching what is missing. Only for a view that nobody changes. Raises Fault."""
@@ -133,7 +133,7 @@ class View:
         assert count is not None, "everything was fetched"
         return count
 
-    async def lowers(self, frames: list[int]) -> dict[int, bytes | bytearray]:
+    async def lowers(self, frames: list[int]) -> dict[int, Plain]:
         """Plaintexts below the pieces by frame number; holes are left out. Raises Fault."""
         plains = await self.fetch(frames)
         return {frame: plains[key] for frame in frames if (key := self.lower_key(frame)) is not None}
@@ -146,7 +146,7 @@ class View:
         return self.content.key(frame) if frame * FRAME_BYTES < self.overlay.visible else None
 
 
-def _copy(plain: bytes | bytearray, valid: int, low: int, out: memoryview) -> None:
+def _copy(plain: Plain, valid: int, low: int, out: memoryview) -> None:
     """Bytes from `low` on; zeros where they have ended. A whole frame goes in one copy, without a slice."""
     count = min(valid - low, len(out))
     if count == len(out):

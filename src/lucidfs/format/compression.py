@@ -39,16 +39,14 @@ def shrink(plain: Bytes, algorithm: Algorithm) -> bytes | None:
     return packed if len(packed) < len(view) - len(view) // _SAVING else None
 
 
-def expand(packed: Bytes, algorithm: Algorithm, length: int) -> bytes:
-    """What `shrink` was given, `length` bytes. Never writes more than that; raises Fault(CORRUPT) for anything else."""
-    out = bytearray(length)
+def expand_into(out: memoryview, packed: Bytes, algorithm: Algorithm) -> None:
+    """What `shrink` was given, into memory of just that length. Raises Fault(CORRUPT) when it is not that long."""
     try:
         written = _UNPACK[algorithm](packed, out)
     except cramjam.DecompressionError:
         written = -1
-    if written != length:
+    if written != len(out):
         raise Fault(Code.CORRUPT, "a frame does not decompress to its length")
-    return bytes(out)
 
 
 def _promising(view: memoryview) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterator, Sequence
 
-from lucidfs.crypto.aead import Bytes
+from lucidfs.crypto.aead import Aead, Bytes
 from lucidfs.crypto.keys import FilespaceKeys
 from lucidfs.errors import Code, Fault
-from lucidfs.format.compression import ALGORITHMS, Algorithm, expand, shrink
+from lucidfs.format.compression import ALGORITHMS, Algorithm, expand_into, shrink
 from lucidfs.limits import FRAME_BYTES, FRAME_OVERHEAD_BYTES
 
 VERSION = 1
@@ -18,6 +19,10 @@ _HEADERS = {algorithm: _HEADER.pack(VERSION, algorithm, KEY_NUMBER) for algorith
 _ALGORITHM_OF = {header: algorithm for algorithm, header in _HEADERS.items()}
 _PLACE = struct.Struct(">QQQ")
 _LENGTH_BYTES = 4
+
+
+def _own_memory(length: int) -> memoryview:
+    return memoryview(bytearray(length))
 
 
 class Frames:
@@ -58,26 +63,61 @@ class Frames:
             header, body = _HEADERS[self._algorithm], len(plain).to_bytes(_LENGTH_BYTES, "big") + packed
         return self._keys.frame_cipher(origin).seal(header, body, header + _PLACE.pack(origin, index, generation))
 
-    def open(self, sealed: Bytes, origin: int, index: int, generation: int) -> bytes:
+    def open(
+        self, sealed: Bytes, origin: int, index: int, generation: int, room: Callable[[int], memoryview] = _own_memory
+    ) -> memoryview:
         """The plaintext, at most FRAME_BYTES, of a frame that was sealed as (origin, index, generation).
+
+        Args:
+            sealed: what `seal` returned.
+            origin, index, generation: what it was sealed as.
+            room: gives writable memory of a length for the plaintext.
 
         Raises:
             Fault: CORRUPT when it was changed, cut, sealed as another frame or under another key.
         """
-        if not FRAME_OVERHEAD_BYTES < len(sealed) <= FRAME_BYTES + FRAME_OVERHEAD_BYTES:
-            raise Fault(Code.CORRUPT, f"no sealed frame has {len(sealed)} bytes")
-        header = bytes(sealed[: _HEADER.size])
-        algorithm = _ALGORITHM_OF.get(header)
-        if algorithm is None:
-            raise _unknown(header)
-        place = header + _PLACE.pack(origin, index, generation)
-        body = self._keys.frame_cipher(origin).open(sealed, _HEADER.size, place)
-        if algorithm is Algorithm.STORED:
-            return body
-        length = int.from_bytes(body[:_LENGTH_BYTES], "big")
-        if not 0 < length <= FRAME_BYTES:
-            raise Fault(Code.CORRUPT, "a compressed frame claims an impossible length")
-        return expand(memoryview(body)[_LENGTH_BYTES:], algorithm, length)
+        return _open(self._keys.frame_cipher(origin), memoryview(sealed), _PLACE.pack(origin, index, generation), room)
+
+    def open_run(
+        self,
+        sealed: memoryview,
+        lengths: Sequence[int],
+        origin: int,
+        index: int,
+        generation: int,
+        room: Callable[[int], memoryview] = _own_memory,
+    ) -> Iterator[memoryview]:
+        """As `open`, for frames that stand one after the other and were sealed as (origin, index …, generation).
+
+        Args:
+            sealed: begins with them.
+            lengths: sealed bytes of each.
+        """
+        cipher = self._keys.frame_cipher(origin)
+        start = 0
+        for place, length in enumerate(lengths, index):
+            yield _open(cipher, sealed[start : start + length], _PLACE.pack(origin, place, generation), room)
+            start += length
+
+
+def _open(cipher: Aead, sealed: memoryview, place: bytes, room: Callable[[int], memoryview]) -> memoryview:
+    if not FRAME_OVERHEAD_BYTES < len(sealed) <= FRAME_BYTES + FRAME_OVERHEAD_BYTES:
+        raise Fault(Code.CORRUPT, f"no sealed frame has {len(sealed)} bytes")
+    header = bytes(sealed[: _HEADER.size])
+    algorithm = _ALGORITHM_OF.get(header)
+    if algorithm is None:
+        raise _unknown(header)
+    if algorithm is Algorithm.STORED:
+        plain = room(len(sealed) - FRAME_OVERHEAD_BYTES)
+        cipher.open_into(plain, sealed, _HEADER.size, header + place)
+        return plain
+    body = memoryview(cipher.open(sealed, _HEADER.size, header + place))
+    length = int.from_bytes(body[:_LENGTH_BYTES], "big")
+    if not 0 < length <= FRAME_BYTES:
+        raise Fault(Code.CORRUPT, "a compressed frame claims an impossible length")
+    plain = room(length)
+    expand_into(plain, body[_LENGTH_BYTES:], algorithm)
+    return plain
 
 
 def _unknown(header: bytes) -> Fault:
