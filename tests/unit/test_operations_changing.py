@@ -74,6 +74,20 @@ def test_a_parent_must_be_a_folder_of_this_filespace(stage: Stage) -> None:
     assert refusal(stage, m.Create(ROOT, stage.new("x")), filespace=OTHER) == Code.NOT_FOUND
 
 
+def test_a_create_that_names_a_path_holds_only_if_it_leads_to_the_folder(stage: Stage) -> None:
+    folder = stage.folder("a")
+    inner = stage.folder("b", folder)
+    stage.do(m.Create(inner, stage.new("f"), None, m.Wait(), path("a", "b")))
+    stage.do(m.Create(ROOT, stage.new("f"), None, m.Wait(), path()))
+    stage.file("x")
+    stage.do(m.Create(ROOT, stage.new("l", Kind.LINK)))
+    for elsewhere in (path("a"), path("b"), path("x"), path("x", "b"), path("l", "b"), path("gone"), path()):
+        assert refusal(stage, m.Create(inner, stage.new("g"), None, m.Wait(), elsewhere)) == Code.STALE
+    stage.do(moving(folder, "a", "c"))
+    assert refusal(stage, m.Create(inner, stage.new("g"), None, m.Wait(), path("a", "b"))) == Code.STALE
+    stage.do(m.Create(inner, stage.new("g"), None, m.Wait(), path("c", "b")))
+
+
 def test_ids_are_taken_once_in_all_filespaces(stage: Stage) -> None:
     node = stage.file("f")
     assert refusal(stage, m.Create(ROOT, stage.new("x", node=node))) == Code.ID_TAKEN

@@ -38,7 +38,7 @@ from lucidfs.engine.writer import Uploads
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
 from lucidfs.ids import Ids
-from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX
+from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX, SMALL_BYTES_MAX
 from lucidfs.objects.base import ObjectStore
 from lucidfs.types import Access, LockMode
 
@@ -167,14 +167,30 @@ class Files:
             await handle.close()
 
     async def write_file(self, path: str, data: bytes | bytearray | memoryview) -> None:
-        """Make or replace a file; durable when this returns. Raises Fault as `open` and `Handle.flush` do."""
-        handle = await self.open(path, read=False, write=True, create=True, truncate=True)
+        """Make or replace a file; durable when this returns. Raises Fault as `open` and `Handle.flush` do.
+
+        One round trip for a small new file in a folder that was seen before, else two.
+        """
+        handle = self._new_at_a_guess(path) if len(data) <= SMALL_BYTES_MAX else None
+        if handle is None:
+            handle = await self.open(path, read=False, write=True, create=True, truncate=True)
         try:
             await handle.write(0, data)
         except BaseException:
             await handle.abort()
             raise
         await handle.close()
+
+    def _new_at_a_guess(self, path: str) -> Handle | None:
+        """A handle on a file to be made where its folder was seen; the commit finds out what is true."""
+        likely = self._tree.likely_place(path)
+        if likely is None:
+            return None
+        folder, at, name = likely
+        number, wait_ms = self._ids.take(), _wait_ms(None)
+        target = Target(path, None, folder, name, number=number, handle=self._ids.take(), wait_ms=wait_ms, at=at)
+        view = View(self.source, self.uploads, path, ContentMap(number, 0, 0), Overlay(0, whole=True))
+        return self._opened(Handle(self, target, view, new=True, writable=True))
 
     async def truncate(self, path: str, size: int) -> None:
         """Shorten a file, or extend it with zeros that take no space. Raises Fault as `open` and `Handle.flush` do."""

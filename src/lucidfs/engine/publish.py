@@ -28,7 +28,7 @@ from lucidfs.format.content import content_mac
 from lucidfs.ids import Ids
 from lucidfs.limits import RETRY_MAX_S
 from lucidfs.types import Access, Kind, LockMode
-from lucidfs.wire.messages import Commit, NewContent, Unreserve, Wait
+from lucidfs.wire.messages import Commit, NewContent, Path, Unreserve, Wait
 
 _LOCK_AFTER = 4  # lost races after which a commit takes a lock, so that a long append is not overtaken for ever
 _PLACES_MAX = 64  # a path that changes hands this often while one commit tries meets something else than races
@@ -47,10 +47,11 @@ class Target:
         handle: whose locks the commits rely on.
         exclusive: the file must be new; its name is reserved.
         wait_ms: how long a commit waits for locks of other clients.
+        at: the path that must lead to `folder`, when that is a guess; None: it was looked up.
         unsure: generation and size of a commit whose answer never came: it may have been applied.
     """
 
-    __slots__ = ("exclusive", "folder", "handle", "name", "node", "number", "origin", "path", "unsure", "wait_ms")
+    __slots__ = ("at", "exclusive", "folder", "handle", "name", "node", "number", "origin", "path", "unsure", "wait_ms")
 
     def __init__(
         self,
@@ -63,7 +64,9 @@ class Target:
         handle: int,
         wait_ms: int,
         exclusive: bool = False,
+        at: Path | None = None,
     ) -> None:
+        self.at = at
         self.path = path
         self.node = node
         self.folder = folder
@@ -212,8 +215,14 @@ class Publisher:
         content, wait = self._content(target.number, draft), Wait(target.wait_ms)
         try:
             with _unsure(target, content):
-                node = await self._tree.create_file(target.folder, target.name, content, node=target.number, wait=wait)
+                node = await self._tree.create_file(
+                    target.folder, target.name, content, node=target.number, wait=wait, at=target.at
+                )
         except Fault as fault:
+            if target.at is not None and fault.code is Code.STALE:
+                self._tree.wrong_place(target.path)
+                await self._find_place(target)
+                return await self._make(target, draft) if target.node is None else None
             if fault.code is Code.ID_TAKEN:
                 self._ids.renew()
                 target.number = self._ids.take()
@@ -223,10 +232,12 @@ class Publisher:
             await self._find_place(target)
             return None
         target.node = node
+        self._tree.made(target.path)
         return ContentMap(node.id, node.revision, draft.size, draft.final, draft.small, content.generation)
 
     async def _find_place(self, target: Target) -> None:
         """Where the path leads now. Raises Fault: NOT_FOUND (its folder), IS_A_FOLDER."""
+        target.at = None
         walk = await self._tree.walk(target.path, access=Access.WRITE, wait_ms=target.wait_ms)
         if walk.node is not None:
             check_file(walk.node)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from lucidfs.crypto.keys import FilespaceKeys
 from lucidfs.engine.node import Node, open_entry
+from lucidfs.engine.places import Places
 from lucidfs.engine.session import Session
 from lucidfs.engine.walk import Walk, Walker
 from lucidfs.errors import Code, Fault
@@ -56,6 +57,7 @@ class Tree:
         self._keys = keys
         self._ids = ids
         self._walker = Walker(session, keys, root)
+        self._places = Places()
 
     @property
     def root(self) -> Node:
@@ -91,7 +93,30 @@ class Tree:
         Raises:
             Fault: NOT_A_FOLDER for a file in the middle, LOOP, INVALID for a path or link that leads above the root.
         """
-        return await self._walker.walk(split_path(path), follow, content, listing, access, Wait(wait_ms))
+        names = split_path(path)
+        walk = await self._walker.walk(names, follow, content, listing, access, Wait(wait_ms))
+        if walk.names == tuple(names):  # no link on the way
+            self._places.saw(names, walk.node, walk.parent)
+        return walk
+
+    def likely_place(self, path: str) -> tuple[Node, messages.Path, str] | None:
+        """Folder, its path and the name of a file that is probably new, as seen lately; None: walk there.
+
+        The hub must be told the path, and says STALE if it leads elsewhere. Raises Fault as `walk` for bad paths.
+        """
+        names = split_path(path)
+        folder = self._places.folder_for(names)
+        if folder is None:
+            return None
+        return folder, messages.Path(self.root.id, self._walker.tokens(names[:-1])), names[-1]
+
+    def made(self, path: str) -> None:
+        """A file was made at this path: it is not new a second time."""
+        self._places.taken(split_path(path))
+
+    def wrong_place(self, path: str) -> None:
+        """The hub said that a likely place was none."""
+        self._places.gone(split_path(path))
 
     async def entry(self, path: str, follow: bool = False) -> Node:
         """What is at a path. Raises Fault(NOT_FOUND), and as `walk` does."""
@@ -191,6 +216,7 @@ class Tree:
         *,
         node: int | None = None,
         wait: Wait = _NO_WAIT,
+        at: messages.Path | None = None,
     ) -> Node:
         """Make a file in a folder, with its content, in one step.
 
@@ -200,15 +226,17 @@ class Tree:
             content: what it holds; None: nothing yet.
             node: its id, needed when there is content, which is bound to it; then ID_TAKEN is the caller's to handle.
             wait: how to meet locks and reservations of others.
+            at: only if this path leads to the folder.
 
         Raises:
-            Fault: EXISTS, NOT_FOUND (the folder is gone), NOT_A_FOLDER, INVALID or NAME_TOO_LONG (the name).
+            Fault: EXISTS, NOT_FOUND (the folder is gone), NOT_A_FOLDER, INVALID or NAME_TOO_LONG (the name), STALE
+                (`at` leads elsewhere).
         """
         assert content is None or node is not None, "content is bound to a node id"
 
         async def attempt() -> Node:
             new = self._new_node(folder.id, name, Kind.FILE, node=node)
-            reply = await self._session.call(messages.Create(folder.id, new, content, wait))
+            reply = await self._session.call(messages.Create(folder.id, new, content, wait, at))
             return open_entry(self._keys, reply.entry, folder.id, name)
 
         return await (attempt() if node is not None else self._settled(attempt))

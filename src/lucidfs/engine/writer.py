@@ -15,7 +15,7 @@ from lucidfs.engine.cache.memory import MemoryCache
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
 from lucidfs.ids import Ids
-from lucidfs.limits import FRAME_BYTES, OBJECT_BYTES_MIN, UPLOAD_BYTES_MAX, WORKERS
+from lucidfs.limits import FRAME_BYTES, INLINE_BYTES_MAX, OBJECT_BYTES_MIN, UPLOAD_BYTES_MAX, WORKERS
 
 BATCH_FRAMES = OBJECT_BYTES_MIN // FRAME_BYTES
 _BATCH_FRAMES_MAX = UPLOAD_BYTES_MAX // WORKERS // FRAME_BYTES  # so that each worker still has one of them
@@ -109,8 +109,11 @@ class Uploads:
                 self._start(batch).cancel()
 
     async def seal(self, batch: Batch) -> None:
-        """Seal a batch in a worker without storing it."""
-        await self._bodies.run(lambda: batch.seal(self._frames, self._memory.put))
+        """Seal a batch without storing it: a few bytes here, more in a worker."""
+        if batch.plains is not None and sum(map(len, batch.plains)) <= INLINE_BYTES_MAX:
+            batch.seal(self._frames, self._memory.put)
+        else:
+            await self._bodies.run(lambda: batch.seal(self._frames, self._memory.put))
 
     async def put(self, body: bytes) -> int:
         """Store sealed bytes under a fresh number and return that. Raises Fault."""

@@ -22,7 +22,7 @@ from lucidfs.namespace.content import (
 from lucidfs.namespace.lookup import ID_MAX, descendants, is_inside, locate, require, require_folder
 from lucidfs.namespace.tree import Counts, NodeRow, Tree
 from lucidfs.types import Kind
-from lucidfs.wire.messages import Commit, Delete, Extent, Move, NewContent, NewNode
+from lucidfs.wire.messages import Commit, Delete, Extent, Move, NewContent, NewNode, Path
 
 TOKEN_BYTES = 16
 _SEALED_NAME_BYTES_MAX = 1 + 12 + (NAME_BYTES_MAX + 1) + 16  # docs/FORMAT.md: version, nonce, padded name, tag
@@ -63,6 +63,18 @@ def create(tree: Tree, filespace: int, parent: int, new: NewNode, content: NewCo
         tree.count(filespace, _plus_storage(_counts(row, 1), draft.storage_delta))
     tree.touch_folder(parent, now_ns)
     return row
+
+
+def check_place(tree: Tree, filespace: int, path: Path, folder: int) -> None:
+    """A path leads to this folder. Raises Fault: STALE when it leads elsewhere or nowhere; INVALID for a deep one."""
+    try:
+        there = locate(tree, filespace, path).id
+    except Fault as fault:
+        if fault.code is Code.INVALID:
+            raise
+        there = 0
+    if there != folder:
+        raise Fault(Code.STALE, "the path leads to another place now")
 
 
 def create_folders(tree: Tree, filespace: int, parent: int, nodes: list[NewNode], now_ns: int) -> NodeRow:

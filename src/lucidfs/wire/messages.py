@@ -229,12 +229,16 @@ class ListLocks(Message, tag=16, frozen=True):
 
 
 class Create(Message, tag=30, frozen=True):
-    """Make one node in a folder. EXISTS if the name is taken (or reserved by another session). Reply: Created."""
+    """Make one node in a folder. EXISTS if the name is taken (or reserved by another session). Reply: Created.
+
+    With `at`: only if that path leads to the folder, else STALE. A client that saw where it is need not ask again.
+    """
 
     parent: int
     node: NewNode
     content: NewContent | None = None
     wait: Wait = Wait()
+    at: Path | None = None
 
 
 class CreateFolders(Message, tag=31, frozen=True):

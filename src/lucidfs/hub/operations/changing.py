@@ -17,8 +17,10 @@ from lucidfs.wire import messages as m
 def create(scene: Scene, request: m.Create) -> m.Created:
     """Make one node."""
     check_held(scene, request.wait)
-    check_unreserved(scene, request.parent, request.node.token)
     filespace = scene.caller.filespace
+    if request.at is not None:
+        changes.check_place(scene.tx, filespace, request.at, request.parent)
+    check_unreserved(scene, request.parent, request.node.token)
     row = changes.create(scene.tx, filespace, request.parent, request.node, request.content, scene.now_ns)
     return m.Created(entry_of(row))
 
