@@ -21,8 +21,6 @@ from lucidfs.testing.soak.watch import Watch
 _JUDGED_FROM_MIN = 10.0  # before that caches still fill
 _SAMPLES = 360
 _STOP_S = 120.0
-_GC_EVERY_S = 300.0
-_GC = [sys.executable, "-m", "lucidfs.cli", "hub", "gc", "--dead-grace", "5m"]  # streams here live for seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,13 +55,9 @@ def _soak(hub: ProcessHub, token: str, seconds: float, clients: int, share: floa
     watch = Watch({"hub": hub.pid, **{f"client {n}": load.pid for n, load in enumerate(loads)}}, hub.data)
     failed = False
     end_s, step_s = time.monotonic() + seconds, seconds / _SAMPLES
-    clean_s = time.monotonic() + _GC_EVERY_S
     while time.monotonic() + step_s < end_s and all(load.poll() is None for load in loads):
         time.sleep(step_s)
         watch.sample()
-        if time.monotonic() > clean_s:
-            clean_s += _GC_EVERY_S
-            failed |= subprocess.run([*_GC, "--data", str(hub.data)], stdout=subprocess.DEVNULL).returncode != 0
     for load in loads:
         said, _ = load.communicate(timeout=_STOP_S)
         failed |= load.returncode != 0
