@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from lucidfs.engine.handle import Handle
+from lucidfs.engine.node import Node
 from lucidfs.errors import Fault
 from lucidlink._link import Link, Live
 from lucidlink._modes import Mode
@@ -69,6 +70,11 @@ class OpenHandle(io.RawIOBase):
     def number(self) -> int:
         """`handle_id`, also of a stream that is closed."""
         return self._handle.id
+
+    @property
+    def node(self) -> Node | None:
+        """The file as it was when it was opened or last published by this stream; None while it is not made."""
+        return self._handle.node
 
     @property
     def belongs_to_parent(self) -> bool:

@@ -147,6 +147,19 @@ class Filesystem(Opening, Locking):
             external_files_count=told.external_files,
         )
 
+    # --- for the command line and fsspec --------------------------------------------------------------------------
+
+    def _node(self, path: PathText, follow: bool = True) -> Node:
+        """What the engine knows of a path, with its revision. Raises FileNotFoundError."""
+        text = path_text(path)
+        return self._link.call(lambda engine: engine.tree.entry(text, follow), text)
+
+    def _copy(self, source: PathText, target: PathText) -> Node:
+        """Make or replace `target` with the content of `source`; no byte of it moves. OSError(EFBIG) where that
+        takes more than one commit."""
+        old, new = path_text(source), path_text(target)
+        return self._link.call(lambda engine: engine.files.copy(old, new), old, new)
+
     # --- links ---------------------------------------------------------------------------------------------------
 
     def create_symlink(self, target_path: PathText, link_path: PathText) -> None:

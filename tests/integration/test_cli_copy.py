@@ -197,6 +197,66 @@ def test_an_interrupted_copy_leaves_whole_files_only(shell: Shell) -> None:
     assert {entry.size for entry in entries} == {len(data)}
 
 
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_killed_copy_goes_on_where_it_stopped(shell: Shell, way: str) -> None:
+    tree = shell.folder / "tree"
+    tree.mkdir()
+    data = {f"{number:03}": os.urandom(300_000) for number in range(120)}
+    for name, body in data.items():
+        (tree / name).write_bytes(body)
+    command = ["cp", "-r", "-j", "2", "tree", f"{ROOT}/copy"]
+    if way == "down":
+        shell.ok("cp", "-r", "tree", f"{ROOT}/tree")
+        command = ["cp", "-r", "-j", "2", f"{ROOT}/tree", "copy"]
+
+    def there() -> list[str]:
+        if way == "down":
+            return [p.name for p in (shell.folder / "copy").glob("[0-9]*")] if (shell.folder / "copy").is_dir() else []
+        return shell.fs.list_dir("/copy") if shell.fs.dir_exists("/copy") else []
+
+    process = shell.start(*command)
+    while len(there()) < 10:
+        assert process.poll() is None, "it ended before it could be killed"
+    process.kill()
+    process.communicate()
+    before = there()
+    assert 10 <= len(before) < 120
+    changed_source, changed_target = before[0], before[1]
+    data[changed_source] = b"changed meanwhile"
+    if way == "up":
+        (tree / changed_source).write_bytes(data[changed_source])
+        shell.fs.write_file(f"/copy/{changed_target}", bytes(300_000))
+    else:
+        shell.fs.write_file(f"/tree/{changed_source}", data[changed_source])
+        (shell.folder / "copy" / changed_target).write_bytes(bytes(300_000))
+    again = shell.run(*command, "--json")
+    assert again.code == 0, again
+    assert len(before) - 5 <= again.json["skipped"] <= len(before) - 2  # some were there and not yet noted
+    for name, body in data.items():
+        found = shell.fs.read_file(f"/copy/{name}") if way == "up" else (shell.folder / "copy" / name).read_bytes()
+        assert found == body
+    assert not list((shell.folder / ".local" / "state" / "lucid" / "copies").iterdir())
+
+
+def test_a_copy_of_which_something_failed_goes_on_or_starts_over(shell: Shell) -> None:
+    make_tree(shell.folder / "tree")
+    os.mkfifo(shell.folder / "tree" / "pipe")
+    assert shell.run("cp", "-r", "tree", f"{ROOT}/copy").code == 1
+    (shell.folder / "tree" / "pipe").unlink()
+    ended = shell.run("cp", "-r", str(shell.folder / "tree"), f"{ROOT}/copy")
+    assert (ended.code, ended.err) == (
+        0, "lucid: went on with an unfinished copy: 33 files that it had copied were skipped\n",
+    )  # fmt: skip
+    assert "tree" not in shell.fs.list_dir("/copy"), "the same command means the same"
+    shell.ok("cp", "-r", "tree", f"{ROOT}/copy")
+    assert "tree" in shell.fs.list_dir("/copy"), "a copy that ended is over"
+    os.mkfifo(shell.folder / "tree" / "pipe")
+    assert shell.run("cp", "-r", "tree", f"{ROOT}/second").code == 1
+    report = shell.run("cp", "-r", "--no-resume", "--json", "tree", f"{ROOT}/second").json
+    assert report["skipped"] == 0
+    assert "tree" in shell.fs.list_dir("/second")
+
+
 def test_a_terminal_gets_a_progress_bar_and_a_pipe_none(shell: Shell) -> None:
     (shell.folder / "big").write_bytes(bytes(3_000_000))
     assert shell.ok("cp", "big", f"{ROOT}/piped").err == ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from lucidfs.cli.hub import parse_address
 from lucidfs.cli.location import Location, parse, parse_in_filespace
 from lucidfs.cli.output import shown, size_text
 from lucidfs.cli.remote import check_address, check_token
-from lucidfs.cli.sides import Item, Kind, LocalSide
+from lucidfs.cli.resume import Copied, Record
+from lucidfs.cli.sides import Item, Kind, LocalSide, Side, Stream
 from lucidfs.cli.tour import STEPS
-from lucidfs.cli.transfer import Place, plan, run
+from lucidfs.cli.transfer import Done, Place, plan, run
 from lucidfs.errors import Code, Fault
 from lucidlink.exceptions import AuthenticationError, ConfigurationError, FilespaceError
 
@@ -151,6 +153,7 @@ class DictSide:
     def __init__(self, things: dict[str, bytes | str | None], broken: frozenset[str] = frozenset()) -> None:
         self.things = things
         self.broken = broken
+        self.written: list[str] = []
 
     def kind(self, path: str) -> Kind | None:
         if path not in self.things:
@@ -171,22 +174,33 @@ class DictSide:
     def join(self, path: str, relative: str) -> str:
         return f"{path}/{relative}"
 
-    def read(self, path: str) -> io.RawIOBase:
+    def mark(self, path: str) -> str:
+        data = self.things.get(path)
+        if not isinstance(data, bytes):
+            raise FileNotFoundError(path)
+        return hashlib.sha256(data).hexdigest()
+
+    @contextmanager
+    def read(self, path: str) -> Iterator[Stream]:
         if path in self.broken:
             raise OSError(5, "cannot be read", path)
         data = self.things[path]
         assert isinstance(data, bytes)
-        raw: io.RawIOBase = io.BytesIO(data)  # type: ignore[assignment]
-        return raw
+        stream = Stream(io.BytesIO(data))  # type: ignore[arg-type]
+        yield stream
+        stream.mark = self.mark(path)
 
-    def write(self, path: str) -> AbstractContextManager[io.RawIOBase]:
-        @contextmanager
-        def writing() -> Iterator[io.RawIOBase]:
-            buffer = io.BytesIO()
-            yield buffer  # type: ignore[misc]
-            self.things[path] = buffer.getvalue()
+    @contextmanager
+    def write(self, path: str) -> Iterator[Stream]:
+        buffer = io.BytesIO()
+        stream = Stream(buffer)  # type: ignore[arg-type]
+        yield stream
+        self.things[path] = buffer.getvalue()
+        self.written.append(path)
+        stream.mark = self.mark(path)
 
-        return writing()
+    def clone(self, source: Side, path: str, target: str) -> str | None:
+        return None
 
     def make_folder(self, path: str) -> None:
         self.things.setdefault(path, None)
@@ -213,37 +227,100 @@ def test_a_copy_is_equal_and_counts_its_bytes() -> None:
     source, target = DictSide(dict(TREE)), DictSide({})
     work = plan([(Place(source, "src", "src"), Place(target, "dst", "dst"))], jobs=2)
     moved: list[int] = []
-    assert run(work, 2, moved.append) == []
+    assert run(work, 2, moved.append, Record(None)) == ([], 0)
     assert target.things == {name.replace("src", "dst", 1): data for name, data in TREE.items()}
     assert sum(moved) == work.bytes == 3_000_000
 
 
 def test_a_file_that_fails_is_reported_and_the_others_arrive() -> None:
     source, target = DictSide(dict(TREE), broken=frozenset({"src/a/one"})), DictSide({})
-    failed = run(plan([(Place(source, "src", "src"), Place(target, "dst", "dst"))], 2), 2, lambda count: None)
+    failed, _ = _copied(source, target, Record(None))
     assert [(item.path, type(item.error)) for item in failed] == [("src/a/one", OSError)]
     assert "dst/a/one" not in target.things
     assert target.things["dst/a/two"] == b""
 
 
+def _copied(source: DictSide, target: DictSide, record: Record) -> Done:
+    work = plan([(Place(source, "src", "src"), Place(target, "dst", "dst"))], 2)
+    moved: list[int] = []
+    done = run(work, 2, moved.append, record)
+    assert done.failed or sum(moved) == work.bytes, "what is skipped counts as done"
+    return done
+
+
+def test_an_unfinished_copy_goes_on_with_what_is_missing_or_changed(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    source, target = DictSide(dict(TREE), broken=frozenset({"src/a/one"})), DictSide({})
+    source.things |= {"src/b": b"b", "src/c": b"c"}
+    record = Record(path)
+    record.begin(into=False)
+    assert len(_copied(source, target, record).failed) == 1
+    record.close(complete=False)
+    path.write_bytes(path.read_bytes() + b'["src/a/one", "dst/a/one", "to')  # a torn line
+    source.broken, target.written = frozenset(), []
+    source.things["src/b"] = b"B"
+    target.things["dst/c"] = b"somebody else's"
+    again = Record(path)
+    assert again.into is False
+    assert _copied(source, target, again) == ([], 1)
+    assert sorted(target.written) == ["dst/a/one", "dst/b", "dst/c"]
+    assert target.things == {name.replace("src", "dst", 1): data for name, data in source.things.items()}
+    again.close(complete=True)
+    assert not path.exists()
+    assert _copied(source, target, Record(path)).skipped == 0, "a copy that ended leaves nothing to resume"
+
+
+def test_a_record_belongs_to_one_command_and_to_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    record = Record.of(["hub", "/a", "/b"])
+    record.begin(into=True)
+    record.note("/a/x", "/b/x", Copied("1", "2"))
+    record.note("/a/\udcff", "/b/y", Copied("1", "2"))
+    record.close(complete=False)
+    assert Record.of(["hub", "/a", "/b"]).find("/a/x", "/b/x") == Copied("1", "2")
+    assert Record.of(["hub", "/a", "/b"]).find("/a/\udcff", "/b/y") == Copied("1", "2")
+    assert Record.of(["hub", "/a", "/c"]).find("/a/x", "/b/x") is None
+    (path,) = (tmp_path / "lucid" / "copies").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_place_that_cannot_be_written_only_means_no_record(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    record = Record(tmp_path / "file" / "record")
+    record.note("/a", "/b", Copied("1", "2"))
+    record.close(complete=True)
+
+
+def test_a_source_that_changes_while_it_is_read_has_no_mark(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12")
+    with LocalSide().read(str(tmp_path / "file")) as stream:
+        (tmp_path / "file").write_bytes(b"123")
+    assert stream.mark == ""
+    with LocalSide().read(str(tmp_path / "file")) as stream:
+        pass
+    assert stream.mark == LocalSide().mark(str(tmp_path / "file"))
+
+
 def test_a_local_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     side, path = LocalSide(), str(tmp_path / "file")
     (tmp_path / "file").write_text("old")
-    with pytest.raises(ZeroDivisionError), side.write(path) as file:
-        file.write(b"new")
+    with pytest.raises(ZeroDivisionError), side.write(path) as stream:
+        stream.file.write(b"new")
         assert (tmp_path / "file").read_text() == "old"
         raise ZeroDivisionError
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
-    with side.write(path) as file:
-        file.write(b"new")
+    with side.write(path) as stream:
+        stream.file.write(b"new")
+    assert stream.mark == side.mark(path)
     assert (tmp_path / "file").read_text() == "new"
 
 
 def test_a_long_name_can_be_written_here(tmp_path: Path) -> None:
     name = "ü" * 127
-    with LocalSide().write(str(tmp_path / name)) as file:
-        file.write(b"x")
+    with LocalSide().write(str(tmp_path / name)) as stream:
+        stream.file.write(b"x")
     assert os.listdir(tmp_path) == [name]
 
 

@@ -15,8 +15,9 @@ from lucidfs.cli.exits import Exit, UsageError, explain, missing, reporting
 from lucidfs.cli.location import is_remote, parse_in_filespace
 from lucidfs.cli.output import on_terminal, print_json, shown
 from lucidfs.cli.remote import Remote
+from lucidfs.cli.resume import Record
 from lucidfs.cli.sides import LocalSide, RemoteSide
-from lucidfs.cli.transfer import Failed, Place, Plan, plan, run
+from lucidfs.cli.transfer import Done, Place, Plan, plan, run
 
 EXAMPLES = """\b
 Examples:
@@ -26,7 +27,9 @@ Examples:
   lucid cp -r lucidlink://demo/production-data/photos ./copy
   lucid cp -r -j 16 lucidlink://demo/production-data/photos lucidlink://demo/archive/photos
 
-A folder that exists as the target receives the copies inside it, as with `cp`."""
+A folder that exists as the target receives the copies inside it, as with `cp`.
+After a copy that was interrupted or failed, the same command goes on: files that it had copied, and that changed on
+neither side since, are skipped. It starts over with --no-resume."""
 
 
 def cp(
@@ -34,6 +37,7 @@ def cp(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="The same: the new place, or a folder to copy into.")],
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders with everything in them.")] = False,
     jobs: options.JobsOption = options.JOBS_DEFAULT,
+    resume: Annotated[bool, typer.Option(help="With -r, skip what an unfinished run of this command copied.")] = True,
     hub: options.HubOption = options.HUB_DEFAULT,
     token: options.TokenOption = "",
     allow_plaintext: options.PlaintextOption = False,
@@ -50,10 +54,31 @@ def cp(
         for path in filter(is_remote, paths):
             parse_in_filespace(path)
         with Remote(hub, token, allow_plaintext) as remote:
-            work = plan(_pairs(remote, sources, target, recursive), jobs)
-            with _progress(work, show=on_terminal() and not json) as advance:
-                failed = run(work, jobs, advance)
-        _finish(work, failed, json)
+            record = _record(hub, paths, resume) if recursive else Record(None)
+            complete = False
+            try:
+                work = plan(_pairs(remote, sources, target, recursive, record), jobs)
+                with _progress(work, show=on_terminal() and not json) as advance:
+                    done = run(work, jobs, advance, record)
+                complete = not done.failed
+            finally:
+                record.close(complete)
+        _finish(work, done, json)
+
+
+def _record(hub: str, paths: list[str], resume: bool) -> Record:
+    """Of an unfinished run of this command, from whichever working folder; without `resume` an empty one."""
+    command = [hub, *(str(parse_in_filespace(path)) if is_remote(path) else _absolute(path) for path in paths)]
+    record = Record.of(command)
+    if not resume:
+        record.close(complete=True)
+        record = Record.of(command)
+    return record
+
+
+def _absolute(path: str) -> str:
+    """Without the `/.` at its end, which says what is copied, it is another path."""
+    return os.path.join(os.path.abspath(os.path.dirname(path)), os.path.basename(path))
 
 
 class _Path(NamedTuple):
@@ -71,10 +96,12 @@ def _resolve(remote: Remote, text: str) -> _Path:
     )
 
 
-def _pairs(remote: Remote, sources: list[str], target: str, recursive: bool) -> list[tuple[Place, Place]]:
+def _pairs(
+    remote: Remote, sources: list[str], target: str, recursive: bool, record: Record
+) -> list[tuple[Place, Place]]:
     """Each source with its new place. Raises UsageError, FileNotFoundError."""
     goal = _resolve(remote, target).place
-    into = goal.side.kind(goal.path) == "dir"
+    into = record.into if record.into is not None else goal.side.kind(goal.path) == "dir"
     if len(sources) > 1 and not into:
         raise UsageError(f"{target} is not a folder: several sources need one")
     pairs = []
@@ -91,6 +118,7 @@ def _pairs(remote: Remote, sources: list[str], target: str, recursive: bool) -> 
         if is_remote(text) == is_remote(target):
             _check_apart(source.place.shown, place.shown)
         pairs.append((source.place, place))
+    record.begin(into)
     return pairs
 
 
@@ -121,8 +149,9 @@ def _progress(work: Plan, show: bool) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
-def _finish(work: Plan, failed: list[Failed], json: bool) -> None:
-    """Say what failed. A lone file's failure is the command's own."""
+def _finish(work: Plan, done: Done, json: bool) -> None:
+    """Say what failed, and what was skipped. A lone file's failure is the command's own."""
+    failed = done.failed
     if len(failed) == 1 and len(work.files) + len(work.folders) + len(work.links) == 1:
         raise failed[0].error
     if json:
@@ -132,9 +161,13 @@ def _finish(work: Plan, failed: list[Failed], json: bool) -> None:
                 "folders": len(work.folders),
                 "links": len(work.links),
                 "bytes": work.bytes,
+                "skipped": done.skipped,
                 "failed": [{"path": item.path, "message": explain(item.error)} for item in failed],
             }
         )
+    elif done.skipped:
+        files = f"{done.skipped} file{'s' * (done.skipped != 1)}"
+        sys.stderr.write(f"lucid: went on with an unfinished copy: {files} that it had copied were skipped\n")
     for item in failed if not json else ():
         sys.stderr.write(f"lucid: not copied: {shown(item.path)}: {shown(explain(item.error))}\n")
     if failed:

@@ -16,6 +16,7 @@ from lucidfs.cli.exits import missing
 from lucidfs.cli.walk import walk
 
 if TYPE_CHECKING:
+    from lucidfs.engine.node import Node
     from lucidlink import Filesystem
 
 Kind = Literal["file", "dir", "link", "other"]
@@ -35,6 +36,19 @@ class Item(NamedTuple):
     size: int
 
 
+class Stream:
+    """A file that is read or written.
+
+    Attributes:
+        file: gives or takes the bytes.
+        mark: of what was read or written (see `Side.mark`), once that has ended; empty: of nothing that can be told.
+    """
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self.file = file
+        self.mark = ""
+
+
 class Side(Protocol):
     """Where files come from or go to. Paths are absolute; errors are those of `os`. Thread-safe."""
 
@@ -50,10 +64,18 @@ class Side(Protocol):
 
     def join(self, path: str, relative: str) -> str: ...
 
-    def read(self, path: str) -> io.RawIOBase: ...
+    def mark(self, path: str) -> str:
+        """A text that changes whenever the content of a file does. Raises OSError when there is no file."""
+        ...
 
-    def write(self, path: str) -> AbstractContextManager[io.RawIOBase]:
+    def read(self, path: str) -> AbstractContextManager[Stream]: ...
+
+    def write(self, path: str) -> AbstractContextManager[Stream]:
         """A context manager of a file to write; the whole content appears when it ends well, else nothing does."""
+        ...
+
+    def clone(self, source: Side, path: str, target: str) -> str | None:
+        """Copy a file of the same filespace without moving its bytes; its mark. None where that cannot be done."""
         ...
 
     def make_folder(self, path: str) -> None:
@@ -96,28 +118,40 @@ class LocalSide:
     def join(self, path: str, relative: str) -> str:
         return os.path.join(path, *relative.split("/")) if relative else path
 
-    def read(self, path: str) -> io.RawIOBase:
-        return open(path, "rb", buffering=0)
+    def mark(self, path: str) -> str:
+        return _mark(os.stat(path))
 
     @contextmanager
-    def write(self, path: str) -> Iterator[io.RawIOBase]:
+    def read(self, path: str) -> Iterator[Stream]:
+        with open(path, "rb", buffering=0) as file:
+            before, stream = _mark(os.fstat(file.fileno())), Stream(file)
+            yield stream
+            stream.mark = before if _mark(os.fstat(file.fileno())) == before else ""
+
+    @contextmanager
+    def write(self, path: str) -> Iterator[Stream]:
         """Under another name in the same folder, then renamed: nobody sees half a file. Devices are written to."""
         real = os.path.realpath(path)
         if self.kind(real) == "other":
             with open(real, "wb", buffering=0) as file:
-                yield file
+                yield Stream(file)
             return
         folder, name = os.path.split(real)
         # The name is cut so that it stays below the 255 bytes that filesystems take.
         part = os.path.join(folder, f".{name[:40]}.{os.getpid()}-{threading.get_ident()}.lucid-part")
         try:
             with open(part, "xb", buffering=0) as file:
-                yield file
+                stream = Stream(file)
+                yield stream
+                stream.mark = _mark(os.fstat(file.fileno()))
             os.replace(part, real)
         except BaseException:
             if os.path.exists(part):
                 os.unlink(part)
             raise
+
+    def clone(self, source: Side, path: str, target: str) -> str | None:
+        return None
 
     def make_folder(self, path: str) -> None:
         try:
@@ -158,11 +192,31 @@ class RemoteSide:
     def join(self, path: str, relative: str) -> str:
         return posixpath.join(path, relative) if relative else path
 
-    def read(self, path: str) -> io.RawIOBase:
-        return self._fs.open(path, "rb", buffering=0)
+    def mark(self, path: str) -> str:
+        return _node_mark(self._fs._node(path))
 
-    def write(self, path: str) -> AbstractContextManager[io.RawIOBase]:
-        return self._fs.open(path, "wb", buffering=0)
+    def read(self, path: str) -> AbstractContextManager[Stream]:
+        return self._open(path, "rb")
+
+    def write(self, path: str) -> AbstractContextManager[Stream]:
+        return self._open(path, "wb")
+
+    @contextmanager
+    def _open(self, path: str, mode: Literal["rb", "wb"]) -> Iterator[Stream]:
+        with self._fs.open(path, mode, buffering=0) as file:
+            stream = Stream(file)
+            yield stream
+        stream.mark = _node_mark(file.node)
+
+    def clone(self, source: Side, path: str, target: str) -> str | None:
+        if not isinstance(source, RemoteSide) or source._fs is not self._fs:
+            return None
+        try:
+            return _node_mark(self._fs._copy(path, target))
+        except OSError as error:
+            if error.errno == errno.EFBIG:  # more extents than one commit takes
+                return None
+            raise
 
     def make_folder(self, path: str) -> None:
         parent = posixpath.dirname(path)
@@ -185,6 +239,14 @@ class RemoteSide:
                 raise
             self._fs.delete(path)
             self._fs.create_symlink(target, path)
+
+
+def _mark(known: os.stat_result) -> str:
+    return f"{known.st_dev}:{known.st_ino}:{known.st_size}:{known.st_mtime_ns}"
+
+
+def _node_mark(node: Node | None) -> str:
+    return f"{node.id:016x}:{node.revision}" if node is not None else ""
 
 
 def _kind(mode: int) -> Kind:

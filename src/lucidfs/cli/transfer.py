@@ -1,7 +1,7 @@
 """Copies files and folders between two sides: folders first, then files many at once, then links.
 
 A file that fails does not stop the others; what failed is reported at the end. Each file appears at its target whole
-or not at all, so an interrupted copy leaves whole files only, and running it again finishes it.
+or not at all, so an interrupted copy leaves whole files only, and running it again finishes it (`resume`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from lucidfs.cli.resume import Copied, Record
 from lucidfs.cli.sides import Item, Side, not_copyable
 from lucidfs.limits import MIB
 
@@ -86,18 +87,24 @@ def plan(pairs: list[tuple[Place, Place]], jobs: int) -> Plan:
     return result
 
 
-def run(work: Plan, jobs: int, advance: Callable[[int], None]) -> list[Failed]:
+class Done(NamedTuple):
+    """How a copy ended: what was not copied, and how many files an earlier run had copied."""
+
+    failed: list[Failed]
+    skipped: int
+
+
+def run(work: Plan, jobs: int, advance: Callable[[int], None], record: Record) -> Done:
     """Copy everything of a plan.
 
     Args:
         work: what `plan` made.
         jobs: files at once.
         advance: told how many bytes were copied more; called from several threads.
-
-    Returns:
-        What was not copied.
+        record: of what an earlier run copied; what is copied now is added.
     """
     stop = threading.Event()
+    skipped: list[Job] = []
     failed = list(work.failed)
 
     def attempt(act: Callable[[Job], None], job: Job) -> None:
@@ -114,28 +121,63 @@ def run(work: Plan, jobs: int, advance: Callable[[int], None]) -> list[Failed]:
         attempt(lambda job: job.target.side.make_folder(job.target.path), job)
     with ThreadPoolExecutor(jobs, thread_name_prefix="lucid-copy") as pool:
         try:
-            for act, some in ((lambda job: _copy(job, stop, advance), work.files), (_copy_link, work.links)):
+            files = _FileCopy(record, stop, advance, skipped.append)
+            for act, some in ((files.copy, work.files), (_copy_link, work.links)):
                 for future in [pool.submit(attempt, act, job) for job in some]:
                     future.result()
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    return failed
+    return Done(failed, len(skipped))
 
 
-def _copy(job: Job, stop: threading.Event, advance: Callable[[int], None]) -> None:
-    with job.source.side.read(job.source.path) as source:
-        with job.target.side.write(job.target.path) as target:
-            while chunk := source.read(CHUNK_BYTES):
+class _FileCopy(NamedTuple):
+    """Copies files, unless the record says that they are there; see `run`."""
+
+    record: Record
+    stop: threading.Event
+    advance: Callable[[int], None]
+    skip: Callable[[Job], None]
+
+    def copy(self, job: Job) -> None:
+        source, target = job.source, job.target
+        if self._is_there(job):
+            self.skip(job)
+            self.advance(job.item.size)
+            return
+        copied = self._clone(job) or self._stream(job)
+        if copied.source and copied.target:
+            self.record.note(source.path, target.path, copied)
+
+    def _is_there(self, job: Job) -> bool:
+        source, target = job.source, job.target
+        known = self.record.find(source.path, target.path)
+        try:
+            return known is not None and known == (source.side.mark(source.path), target.side.mark(target.path))
+        except OSError:
+            return False
+
+    def _clone(self, job: Job) -> Copied | None:
+        """Within one filespace no byte moves; which revision was copied is not known then, so it is not noted."""
+        mark = job.target.side.clone(job.source.side, job.source.path, job.target.path)
+        if mark is None:
+            return None
+        self.advance(job.item.size)
+        return Copied("", mark)
+
+    def _stream(self, job: Job) -> Copied:
+        with job.source.side.read(job.source.path) as source, job.target.side.write(job.target.path) as target:
+            while chunk := source.file.read(CHUNK_BYTES):
                 rest = memoryview(chunk)
                 while rest:
-                    written = target.write(rest)
+                    written = target.file.write(rest)
                     assert written, "a blocking file takes at least one byte"
                     rest = rest[written:]
-                advance(len(chunk))
-                if stop.is_set():
+                self.advance(len(chunk))
+                if self.stop.is_set():
                     raise Stopped
+        return Copied(source.mark, target.mark)
 
 
 def _copy_link(job: Job) -> None:
