@@ -45,7 +45,7 @@ class Lucid:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("LUCID", "XDG_DATA"))}
         temporary = self.folder.parent / "temporary"  # what a killed command leaves goes with the test's folder
         temporary.mkdir(exist_ok=True)
-        kept["TMPDIR"] = str(temporary)
+        kept |= {"TMPDIR": str(temporary), "XDG_STATE_HOME": str(temporary)}
         own = {"LUCIDLINK_HUB": self.hub, "LUCIDLINK_TOKEN": self.token, "HOME": str(self.folder)}
         return {**kept, **{key: value for key, value in own.items() if value}, "PYTHONWARNINGS": "error"}
 

@@ -235,7 +235,7 @@ def test_a_killed_copy_goes_on_where_it_stopped(shell: Shell, way: str) -> None:
     for name, body in data.items():
         found = shell.fs.read_file(f"/copy/{name}") if way == "up" else (shell.folder / "copy" / name).read_bytes()
         assert found == body
-    assert not list((shell.folder / ".local" / "state" / "lucid" / "copies").iterdir())
+    assert not list((shell.folder.parent / "temporary" / "lucid" / "copies").iterdir())
 
 
 def test_a_copy_of_which_something_failed_goes_on_or_starts_over(shell: Shell) -> None:

@@ -57,7 +57,10 @@ def cp(
             record = _record(hub, paths, resume) if recursive else Record(None)
             complete = False
             try:
-                work = plan(_pairs(remote, sources, target, recursive, record), jobs)
+                goal = _resolve(remote, target).place
+                into = record.into if record.into is not None else goal.side.kind(goal.path) == "dir"
+                work = plan(_pairs(remote, sources, target, goal, into, recursive), jobs)
+                record.begin(into)
                 with _progress(work, show=on_terminal() and not json) as advance:
                     done = run(work, jobs, advance, record)
                 complete = not done.failed
@@ -97,11 +100,9 @@ def _resolve(remote: Remote, text: str) -> _Path:
 
 
 def _pairs(
-    remote: Remote, sources: list[str], target: str, recursive: bool, record: Record
+    remote: Remote, sources: list[str], target: str, goal: Place, into: bool, recursive: bool
 ) -> list[tuple[Place, Place]]:
-    """Each source with its new place. Raises UsageError, FileNotFoundError."""
-    goal = _resolve(remote, target).place
-    into = record.into if record.into is not None else goal.side.kind(goal.path) == "dir"
+    """Each source with its new place: in `goal`, which is what `target` says, or as it. Raises UsageError, …"""
     if len(sources) > 1 and not into:
         raise UsageError(f"{target} is not a folder: several sources need one")
     pairs = []
@@ -118,7 +119,6 @@ def _pairs(
         if is_remote(text) == is_remote(target):
             _check_apart(source.place.shown, place.shown)
         pairs.append((source.place, place))
-    record.begin(into)
     return pairs
 
 
