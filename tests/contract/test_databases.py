@@ -55,6 +55,13 @@ class TestSqlite(DatabaseSuite):
             assert reading.filespace(FILESPACE) is not None
         survivor.close()
 
+    def test_a_commit_is_synced(self) -> None:
+        database = SqliteDatabase(self.path)
+        self.opened.append(database)
+        for pragma, value in (("synchronous", 2), ("journal_mode", "wal")):  # 2 is FULL: each commit syncs the log
+            assert database._writer.execute(f"PRAGMA {pragma}").fetchall() == [(value,)]
+        database.close()
+
     def test_a_database_of_a_later_release_is_refused(self, database: Database) -> None:
         database.close()
         connection = apsw.Connection(str(self.path))

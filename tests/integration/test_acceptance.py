@@ -124,6 +124,20 @@ class TestClosedMeansSeen:
             raise KeyError
         assert two.read_file("/file") == b"kept"
 
+    @pytest.mark.parametrize("buffering", [-1, 0])
+    def test_a_stream_that_is_dropped_publishes_nothing(
+        self, both: tuple[Client, Client], one: FS, two: FS, buffering: int
+    ) -> None:
+        two.write_file("/there", b"old")
+        with pytest.warns(ResourceWarning, match="not published"):
+            for path in ("/there", "/new"):
+                file = one.open(path, "wb", buffering=buffering)
+                file.write(b"lost")
+                del file
+        both[0].filespace.sync_all()
+        assert two.read_file("/there") == b"old"
+        assert not two.file_exists("/new")
+
 
 class TestReaders:
     def test_a_reader_keeps_what_it_opened(self, one: FS, two: FS) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from itertools import pairwise
@@ -274,6 +275,33 @@ def test_a_permanent_refusal_of_the_store_is_not_retried(tmp_path: Path) -> None
     run(tmp_path, test)
 
 
+def test_a_sync_waits_for_the_flushes_that_began_before_it(tmp_path: Path) -> None:
+    async def test(hubs: Hubs) -> None:
+        hook, slow = Hook(), threading.Event()
+        client = await hubs.client(below=hook)
+
+        def wait(method: str) -> None:
+            slow.wait(20)
+
+        hook.store.fail = wait
+        handle = await client.files.open("/a", write=True, create=True)
+        await handle.write(0, os.urandom(5 * MIB))
+        flush = asyncio.create_task(handle.flush())
+        while not client.files.pending().files:
+            await asyncio.sleep(0)
+        sync = asyncio.create_task(client.files.sync())
+        await asyncio.wait({sync}, timeout=0.1)
+        assert not sync.done(), "what was flushed before is not in the store yet"
+        slow.set()
+        await sync
+        assert flush.done() or client.files.pending().files == 0
+        await flush
+        assert client.files.pending() == (0, 0)
+        await handle.close()
+
+    run(tmp_path, test)
+
+
 def test_the_disk_cache_is_bounded_and_survives_a_restart(tmp_path: Path) -> None:
     async def test(hubs: Hubs) -> None:
         folder = tmp_path / "cache"
@@ -306,11 +334,11 @@ def test_the_disk_cache_is_bounded_and_survives_a_restart(tmp_path: Path) -> Non
 def test_reading_through_a_file_that_memory_cannot_hold_leaves_what_others_use(tmp_path: Path) -> None:
     async def test(hubs: Hubs) -> None:
         writer = await hubs.client()
-        data = os.urandom(6 * MIB)
+        data = os.urandom(12 * MIB)
         await writer.files.write_file("/large", data)
         await writer.files.write_file("/often", data[:MIB])
         hook = Hook()
-        client = await hubs.client(below=hook, settings=EngineSettings(memory_cache_bytes=4 * MIB))
+        client = await hubs.client(below=hook, settings=EngineSettings(memory_cache_bytes=8 * MIB))
         assert await client.files.read_file("/often") == data[:MIB]
         large = await client.files.open("/large")
         for chunk in (64 * KIB, 200_000, MIB):

@@ -103,7 +103,7 @@ class Handle:
             How many bytes were read (fewer than asked only at the end); None: `await read(...)` instead.
         """
         with self._lock:
-            self._view.passing = self._passing
+            self._view.passing = self._passing(offset)
             count = self._view.read_nowait(offset, view, {})
             if not count:
                 return count
@@ -157,7 +157,7 @@ class Handle:
     async def _read_step(self, offset: int, out: memoryview) -> int:
         held: Plains = {}
         with self._lock:
-            self._view.passing = self._passing
+            self._view.passing = self._passing(offset)
             count = self._view.read_nowait(offset, out, held)
             wanted = min(len(out), max(0, self.size - offset))
             ahead = self._ahead.on_read(offset, wanted, self._view.source.ahead_bytes) if wanted else None
@@ -171,13 +171,12 @@ class Handle:
                 count = self._view.read_nowait(offset, out, held)
         return count
 
-    @property
-    def _passing(self) -> bool:
+    def _passing(self, offset: int) -> bool:
         """Whether the reads go in order through more than memory holds: each frame would be gone before a second read.
 
         Letting go of it at once leaves the memory to others, and frames are opened where memory is warm.
         """
-        return self._ahead.in_order and self._view.content.size >= self._view.source.memory.bytes_max
+        return self._ahead.goes_on(offset) and self._view.content.size >= self._view.source.memory.bytes_max
 
     def _prefetch(self, start: int, end: int) -> None:
         view = self._view

@@ -18,10 +18,9 @@ class ReadAhead:
         self._ahead = 0  # everything before this was asked for
         self._trigger = 0  # reading beyond this moves the window on
 
-    @property
-    def in_order(self) -> bool:
-        """Whether the last reads went on where the one before ended."""
-        return self._window > 0
+    def goes_on(self, offset: int) -> bool:
+        """Whether a read at `offset` goes on where the one before ended."""
+        return offset == self._next
 
     def on_read(self, offset: int, length: int, bytes_max: int = READ_AHEAD_BYTES_MAX) -> tuple[int, int] | None:
         """Tell of a read; the bytes [start, end) to fetch ahead now, if any.

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from lucidfs.types import FilespaceId, ObjectId, id_text, id_value
 
 _COMPARE_BYTES = 1024 * 1024
 _TEMPORARY = "."  # object names are hex digits: whatever begins with a dot is unfinished
+_PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # neither on Windows, which has no need of them
 _MARK = re.compile(r"\.(.+)-[0-9a-f]{32}")
 
 _CODES = {
@@ -64,11 +66,8 @@ class LocalStore:
 
     def get(self, name: ObjectName, offset: int, length: int) -> bytes:
         with _door():
-            file = os.open(self._path(name), os.O_RDONLY | os.O_CLOEXEC)
-            try:
+            with _opened(self._path(name)) as file:
                 return _read_exactly(file, offset, length)
-            finally:
-                os.close(file)
 
     def delete(self, name: ObjectName) -> None:
         path = self._path(name)
@@ -82,10 +81,11 @@ class LocalStore:
     def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]:
         for path in self._files(self._root / id_text(filespace)):
             try:
-                name, stat = ObjectName(filespace, ObjectId(id_value(path.name))), path.stat()
+                name, known = ObjectName(filespace, ObjectId(id_value(path.name))), path.lstat()
             except (ValueError, FileNotFoundError):
                 continue  # not an object, or deleted since
-            yield ObjectStat(name, stat.st_size, stat.st_mtime_ns)
+            if stat.S_ISREG(known.st_mode):
+                yield ObjectStat(name, known.st_size, known.st_mtime_ns)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -138,7 +138,10 @@ class LocalStore:
             filespace, object = id_value(path.parent.parent.name), id_value(path.name)
         except ValueError:
             return False
-        return path.is_file() and self._path(ObjectName(FilespaceId(filespace), ObjectId(object))) == path
+        return (
+            stat.S_ISREG(path.lstat().st_mode)
+            and self._path(ObjectName(FilespaceId(filespace), ObjectId(object))) == path
+        )
 
     def _path(self, name: ObjectName) -> Path:
         spread = hashlib.sha256(name.object.to_bytes(8, "big")).hexdigest()[:2]
@@ -253,10 +256,34 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _same(left: Path, right: Path) -> bool:
-    with open(left, "rb") as a, open(right, "rb") as b:
-        while True:
-            one, other = a.read(_COMPARE_BYTES), b.read(_COMPARE_BYTES)
-            if one != other:
-                return False
-            if not one:
-                return True
+    try:
+        with _opened(left) as one, _opened(right) as other:
+            at = 0
+            while (part := os.pread(one, _COMPARE_BYTES, at)) == os.pread(other, _COMPARE_BYTES, at):
+                if not part:
+                    return True
+                at += len(part)
+    except FileNotFoundError:
+        pass
+    return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A file of the folder, to be read. What is no plain file is no object: a link leads out, a pipe never answers.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | _PLAIN)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+            raise
+        raise FileNotFoundError(errno.ENOENT, "not a plain file", str(path)) from None
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise FileNotFoundError(errno.ENOENT, "not a plain file", str(path))
+        yield file
+    finally:
+        os.close(file)
