@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hypothesis import given
@@ -123,3 +124,18 @@ def test_a_dropped_frame_is_gone(tmp_path: Path) -> None:
     cache.drop((1, 1, 1))
     assert not cache.has((1, 1, 1))
     assert cache.get((1, 1, 1)) is None
+
+
+def test_threads_put_at_once_and_each_finds_its_frames(tmp_path: Path) -> None:
+    cache = _disk(tmp_path, 64 * MIB)
+
+    def work(origin: int) -> None:
+        for number in range(0, 400, 8):
+            cache.put([((origin, n, 1), _frame(n, 4000)) for n in range(number, number + 8)])
+            assert cache.get((origin, number, 1)) == _frame(number, 4000)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    for again in (cache, _disk(tmp_path, 64 * MIB)):
+        for origin in range(4):
+            assert all(again.get((origin, n, 1)) == _frame(n, 4000) for n in range(400))

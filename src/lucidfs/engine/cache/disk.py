@@ -5,17 +5,21 @@ synced and nothing needs to be: a record is trusted only when its frame opens un
 changed record costs one fetch. Each process appends to segments of its own, so several may share the folder; who
 needs room drops the segment that was used least lately, whoever wrote it.
 
-Any thread may call; one lock guards the index, reads go on outside it (a segment's file closes with its last user).
+Any thread may call; one lock guards the index and gives out room. Reads and writes go on outside it (a segment's file
+closes with its last user), so workers do not wait for each other's disk. A crash leaves room that was given out and
+never written: whatever stands behind it in that segment is not found again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from lucidfs.engine.content import FrameKey
 from lucidfs.limits import FRAME_BYTES, MIB
@@ -25,6 +29,7 @@ _MAGIC = b"lcd1"
 _SUFFIX = ".segment"
 _LENGTH_MAX = 2 * FRAME_BYTES  # no sealed frame is longer
 _SEGMENT_BYTES_MAX = 32 * MIB  # dropped whole: a small part of the default gigabyte, and few enough files
+_FRAMES_AT_ONCE = 512  # one write takes two parts of each, and IOV_MAX is 1024
 _SEGMENTS_MIN = 8  # so that dropping one never empties a small cache
 
 
@@ -43,6 +48,17 @@ class _Segment:
 
     def __del__(self) -> None:
         os.close(self.fd)
+
+
+_Record = tuple[FrameKey, "bytes | memoryview"]
+
+
+class _Place(NamedTuple):
+    """Room that was given to some records."""
+
+    segment: _Segment
+    offset: int
+    frames: list[_Record]
 
 
 class DiskCache:
@@ -105,10 +121,15 @@ class DiskCache:
 
     def put(self, frames: Sequence[tuple[FrameKey, bytes | memoryview]]) -> None:
         """Keep sealed frames that were just fetched. A full or broken disk is no error: nothing is kept then."""
-        with self._lock, contextlib.suppress(OSError):
-            fresh = [(key, sealed) for key, sealed in frames if key not in self._index]
+        with contextlib.suppress(OSError):
+            fresh = list(frames)
             while fresh:
-                fresh = self._append(fresh)
+                with self._lock:
+                    place = self._reserve([one for one in fresh if one[0] not in self._index])
+                if place is None:
+                    return
+                self._write(*place)
+                fresh = fresh[fresh.index(place.frames[-1]) + 1 :]
 
     def close(self) -> None:
         """Close every file; what is on disk stays for the next process."""
@@ -117,37 +138,43 @@ class DiskCache:
             self._segments.clear()
             self._current = None
 
-    def _append(self, frames: list[tuple[FrameKey, bytes | memoryview]]) -> list[tuple[FrameKey, bytes | memoryview]]:
-        """Write as many frames as fit into the current segment (at least one); return the others."""
+    def _reserve(self, frames: list[_Record]) -> _Place | None:
+        """Room for the first of the frames, as many as fit into one segment; None when there is none for any."""
+        for _ in range(2):
+            room = self._segment_max - (self._current.size if self._current else 0)
+            total = taken = 0
+            for _, sealed in frames[:_FRAMES_AT_ONCE]:
+                if total + _RECORD.size + len(sealed) > room:
+                    break
+                total += _RECORD.size + len(sealed)
+                taken += 1
+            if taken:
+                self._make_room(total)
+                segment = self._current or self._new_segment()
+                offset = segment.size
+                segment.size += total
+                self._touch(segment)
+                return _Place(segment, offset, frames[:taken])
+            self._current = None  # full: the next one may hold what this one cannot
+        return None
+
+    def _write(self, segment: _Segment, offset: int, frames: list[_Record]) -> None:
+        """Write records into their room, and only then let them be found. Nobody else writes there."""
         parts: list[bytes | memoryview] = []
-        total = taken = 0
-        room = self._segment_max - (self._current.size if self._current else 0)
         for key, sealed in frames:
-            need = _RECORD.size + len(sealed)
-            if total + need > room or len(parts) >= 512:  # IOV_MAX is 1024
-                break
             parts += (_RECORD.pack(_MAGIC, *key, len(sealed)), sealed)
-            total += need
-            taken += 1
-        if not taken:
-            if self._current is None or not self._current.size:
-                return []  # one frame is more than a segment may hold
-            self._current = None
-            return frames
-        self._make_room(total)
-        segment = self._current or self._new_segment()
-        offset = segment.size
         written = os.pwritev(segment.fd, parts, offset)
-        segment.size += written
-        if written != total:
-            self._current = None  # the disk is full: leave the torn record at the end and this segment
-            return []
-        for key, sealed in frames[:taken]:
-            self._index[key] = (segment, offset + _RECORD.size, len(sealed))
-            segment.keys.append(key)
-            offset += _RECORD.size + len(sealed)
-        self._touch(segment)
-        return frames[taken:]
+        with self._lock:
+            if written != sum(map(len, parts)):
+                if segment is self._current:
+                    self._current = None  # the disk is full: leave the torn record and this segment
+                raise OSError(errno.ENOSPC, "the cache's disk is full")
+            if self._segments.get(segment.path.name) is not segment:
+                return  # dropped meanwhile, to make room
+            for key, sealed in frames:
+                self._index[key] = (segment, offset + _RECORD.size, len(sealed))
+                segment.keys.append(key)
+                offset += _RECORD.size + len(sealed)
 
     def _new_segment(self) -> _Segment:
         self._find_segments()  # others that share the folder may have written or dropped some
