@@ -78,7 +78,8 @@ class Surroundings:
         end = time.monotonic() + SETTLE_S
         while True:
             gc.collect()
-            found = [f"thread {thread.name}" for thread in set(threading.enumerate()) - self.threads]
+            threads = set(threading.enumerate()) - self.threads
+            found = [f"thread {one.name}" for one in threads if one.name != "fsspecIO"]  # fsspec's own, for ever
             found += [f"process {pid}: {command}" for pid, command in children()]
             found += [f"temporary {path.name}" for path in self.folder.iterdir()]
             if not found or time.monotonic() > end:

@@ -1,7 +1,7 @@
 """Buffers and text over a raw stream: CPython's own, taught what publishes and what gives up.
 
 CPython calls `flush` for reasons of its own (telling a text position, detaching, closing). Those must not publish, so
-they run inside `_unpublished`, which the flush of the same thread looks at.
+they run inside `unpublished`, which the flush of the same thread looks at.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _quiet = threading.local()
 
 
 @contextmanager
-def _unpublished(stream: LucidFileStream) -> Iterator[None]:
+def unpublished(stream: LucidFileStream) -> Iterator[None]:
     """Flushes of this thread reach the raw stream, and are not published."""
     before = getattr(_quiet, "stream", None)
     _quiet.stream = stream
@@ -78,7 +78,7 @@ class _Ending(_Base):
             if stream is not None:
                 stream.close()
             return
-        with _unpublished(stream):
+        with unpublished(stream):
             super().close()
 
     def abort(self) -> None:
@@ -89,14 +89,14 @@ class _Ending(_Base):
     def refresh(self) -> None:
         """See the newest revision from now on; a lock call does so by itself."""
         stream = raw_of(self)
-        with _unpublished(stream):
+        with unpublished(stream):
             position = self.tell()
             stream.refresh()
             self.seek(0, io.SEEK_END)  # CPython keeps its read buffer on any other seek that stays inside it
             self.seek(position)
 
     def detach(self) -> Any:
-        with _unpublished(raw_of(self)):
+        with unpublished(raw_of(self)):
             raw = super().detach()
         self._stream = None
         return raw
@@ -207,19 +207,19 @@ class LucidTextStream(_TextBase):
             super().flush()
 
     def seek(self, cookie: int, whence: int = 0, /) -> int:
-        with self._turn, _unpublished(raw_of(self)):
+        with self._turn, unpublished(raw_of(self)):
             return super().seek(cookie, whence)
 
     def tell(self) -> int:
-        with self._turn, _unpublished(raw_of(self)):
+        with self._turn, unpublished(raw_of(self)):
             return super().tell()
 
     def truncate(self, size: int | None = None, /) -> int:
-        with self._turn, _unpublished(raw_of(self)):
+        with self._turn, unpublished(raw_of(self)):
             return super().truncate(size)
 
     def reconfigure(self, **options: Any) -> None:
-        with self._turn, _unpublished(raw_of(self)):
+        with self._turn, unpublished(raw_of(self)):
             super().reconfigure(**options)
 
     def refresh(self) -> None:
@@ -241,7 +241,7 @@ class LucidTextStream(_TextBase):
             if stream is not None:
                 stream.close()
             return
-        with self._turn, _unpublished(stream):
+        with self._turn, unpublished(stream):
             super().close()
 
     def abort(self) -> None:
@@ -250,7 +250,7 @@ class LucidTextStream(_TextBase):
             self._stream.abort()
 
     def detach(self) -> Any:
-        with self._turn, _unpublished(raw_of(self)):
+        with self._turn, unpublished(raw_of(self)):
             buffer = super().detach()
         self._stream = None
         return buffer

@@ -25,7 +25,7 @@ class FileHandle:
 
     @property
     def path(self) -> str:
-        return self._stream.name
+        return str(self._stream.name)
 
     @property
     def mode(self) -> str:

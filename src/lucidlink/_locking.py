@@ -76,7 +76,7 @@ class Locking:
         timeout_s = check_timeout(lock_timeout, LOCK_TIMEOUT_S) if blocking else 0.0
         raw = self._raw(handle_id)
         try:
-            raw.lock_range(mode, *_range(offset, length, raw.name), timeout_s)
+            raw.lock_range(mode, *_range(offset, length, str(raw.name)), timeout_s)
         except TimeoutError:
             if blocking:
                 raise
@@ -87,7 +87,7 @@ class Locking:
     def unlock_byte_range(self, handle_id: int | Stream, offset: int, length: int) -> None:
         """Release what the handle has locked of these bytes; the rest stays locked. `flush` first what must be seen."""
         raw = self._raw(handle_id)
-        raw.unlock_range(*_range(offset, length, raw.name))
+        raw.unlock_range(*_range(offset, length, str(raw.name)))
 
     def unlock_all_byte_ranges(self, handle_id: int | Stream) -> None:
         """Release every lock of the handle."""

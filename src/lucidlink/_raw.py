@@ -18,6 +18,7 @@ from lucidfs.engine.node import Node
 from lucidfs.errors import Fault
 from lucidlink._link import Link, Live
 from lucidlink._modes import Mode
+from lucidlink._name import StreamName
 from lucidlink._paths import to_builtin
 
 T = TypeVar("T")
@@ -51,9 +52,9 @@ class OpenHandle(io.RawIOBase):
     # --- what it is ----------------------------------------------------------------------------------------------
 
     @property
-    def name(self) -> str:
-        """The path as it was given to `open`."""
-        return self._name
+    def name(self) -> StreamName:
+        """The path as it was given to `open`; reads as text, but is no `str`: see `StreamName`."""
+        return StreamName(self._name)
 
     @property
     def mode(self) -> str:
@@ -75,6 +76,11 @@ class OpenHandle(io.RawIOBase):
     def node(self) -> Node | None:
         """The file as it was when it was opened or last published by this stream; None while it is not made."""
         return self._handle.node
+
+    @property
+    def size_seen(self) -> int:
+        """Bytes of the file as this stream sees it."""
+        return self._handle.size
 
     @property
     def belongs_to_parent(self) -> bool:

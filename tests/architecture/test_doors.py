@@ -15,6 +15,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "apsw": ("lucidfs.hub.database",),
     "aiohttp": ("lucidfs.hub.web", "lucidfs.hub.gateway", "lucidfs.hub.api", "lucidfs.hub.serve"),
     "prometheus_client": ("lucidfs.hub.metrics",),
+    "fsspec": ("lucidlink._fsspec",),
     "typer": ("lucidfs.cli",),
     "click": ("lucidfs.cli",),
     "rich": ("lucidfs.cli",),

@@ -1,0 +1,145 @@
+"""Many files or folders in one call: coroutines that keep many requests on one connection under way at once.
+
+They run on an engine's loop. Paths are as a program gives them, from the linked root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from lucidfs.engine.engine import Engine
+from lucidfs.engine.node import Node
+from lucidfs.errors import Code, Fault
+from lucidfs.types import Access
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+AT_ONCE = 64  # whole files in memory and in flight; a session takes more requests, but then others of it wait
+
+
+class Found(NamedTuple):
+    """A node below a folder, by its path from that folder."""
+
+    relative: str
+    node: Node
+
+
+async def each(work: Callable[[K], Awaitable[T]], keys: Iterable[K]) -> list[T | Fault]:
+    """What became of each key, in order; a refusal stands in its place."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(key: K) -> T | Fault:
+        async with room:
+            try:
+                return await work(key)
+            except Fault as fault:
+                return fault
+
+    return await asyncio.gather(*(one(key) for key in keys))
+
+
+async def tree(engine: Engine, path: str, depth: int | None) -> tuple[Node, list[Found]]:
+    """The node at a path, and everything below it, level by level: one round trip for each level.
+
+    Folders that vanish or move while their level is listed are left out. Links are not followed below `path`.
+
+    Args:
+        engine: of the filespace.
+        path: a file or folder.
+        depth: levels; None: all.
+
+    Raises:
+        Fault: NOT_FOUND, and as `Tree.walk`.
+    """
+    top = await engine.tree.entry(path, follow=True)
+    found: list[Found] = []
+    level = [("", top)] if top.is_folder else []
+    while level and (depth is None or depth > 0):
+        listings = await each(lambda item: engine.tree.list_folder(item[1]), level)
+        deeper: list[tuple[str, Node]] = []
+        for (above, _), nodes in zip(level, listings, strict=True):
+            if isinstance(nodes, Fault):
+                if nodes.code in (Code.NOT_FOUND, Code.NOT_A_FOLDER):
+                    continue
+                raise nodes
+            for node in nodes:
+                relative = posixpath.join(above, node.name)
+                found.append(Found(relative, node))
+                if node.is_folder:
+                    deeper.append((relative, node))
+        level = deeper
+        depth = None if depth is None else depth - 1
+    return top, found
+
+
+async def make_folders(engine: Engine, path: str) -> None:
+    """A folder and those above it; they may be there. Raises Fault(NOT_A_FOLDER) for a file in the way."""
+    while True:
+        walk = await engine.tree.walk(path)
+        if walk.node is not None:
+            if not walk.node.is_folder:
+                raise Fault(Code.NOT_A_FOLDER, "a file is in the place of a folder")
+            return
+        try:
+            await engine.tree.make_folders(path)
+        except Fault as fault:
+            if fault.code is not Code.EXISTS:
+                raise
+
+
+async def above(engine: Engine, path: str, work: Callable[[], Awaitable[T]]) -> T:
+    """Do something with a path whose folder may be missing: then it is made, and the work done again."""
+    try:
+        return await work()
+    except Fault as fault:
+        if fault.code is not Code.NOT_FOUND:
+            raise
+    await make_folders(engine, posixpath.dirname(path))
+    return await work()
+
+
+async def write(engine: Engine, path: str, data: bytes | bytearray | memoryview) -> None:
+    """Make or replace a file, with the folders above it."""
+    await above(engine, path, lambda: engine.files.write_file(path, data))
+
+
+async def copy(engine: Engine, source: str, target: str) -> None:
+    """Share a file's content under another path, with the folders above it. Raises Fault as `Files.copy`."""
+    await above(engine, target, lambda: engine.files.copy(source, target))
+
+
+async def read_range(engine: Engine, path: str, start: int | None, end: int | None) -> bytes:
+    """Bytes of one revision of a file; negative numbers count from its end, as in a slice."""
+    if start is None and end is None:
+        return await engine.files.read_file(path)
+    (data,) = await read_ranges(engine, path, [(start, end)])
+    return data
+
+
+async def read_ranges(engine: Engine, path: str, ranges: Sequence[tuple[int | None, int | None]]) -> list[bytes]:
+    """As `read_range`, for many of one file, at once and all of one revision."""
+    handle = await engine.files.open(path)
+    try:
+
+        async def read(wanted: tuple[int | None, int | None]) -> bytes:
+            first, last, _ = slice(*wanted).indices(handle.size)
+            buffer = bytearray(max(0, last - first))
+            count = await handle.read(first, memoryview(buffer))
+            return bytes(buffer[:count])
+
+        return list(await asyncio.gather(*(read(wanted) for wanted in ranges)))
+    finally:
+        await handle.close()
+
+
+async def what_is_there(engine: Engine, path: str) -> tuple[Node, Node | None]:
+    """The node at a path with links followed, and the link itself where there is one. Raises Fault(NOT_FOUND)."""
+    walk = await engine.tree.walk(path, follow=False, access=Access.NONE)
+    node = walk.found()
+    if not node.is_link:
+        return node, None
+    return await engine.tree.entry(path, follow=True), node
