@@ -31,6 +31,7 @@ class OpenHandle(io.RawIOBase):
     given back. `_lock` makes the calls on one stream take turns.
     """
 
+    warns = True  # when it is dropped without a close
     _finished = True  # until __init__ is through: nothing to give back
 
     def __init__(self, link: Link, live: Live, handle: Handle, name: str, mode: Mode) -> None:
@@ -238,7 +239,7 @@ class OpenHandle(io.RawIOBase):
             # Straight to the loop, which takes no lock: the collector may run inside any call of this thread.
             with suppress(RuntimeError):
                 self._live.bridge.loop.call_soon_threadsafe(_abort_soon, self._handle)
-        if self._process == os.getpid():
+        if self.warns and self._process == os.getpid():
             lost = ": what was written since the last flush is not published" if self._mode.writing else ""
             warnings.warn(f"unclosed file {holder!r}{lost}", ResourceWarning, stacklevel=3, source=holder)
 

@@ -16,6 +16,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "aiohttp": ("lucidfs.hub.web", "lucidfs.hub.gateway", "lucidfs.hub.api", "lucidfs.hub.serve"),
     "prometheus_client": ("lucidfs.hub.metrics",),
     "fsspec": ("lucidlink._fsspec",),
+    "upath": ("lucidlink._fsspec.upath",),
     "typer": ("lucidfs.cli",),
     "click": ("lucidfs.cli",),
     "rich": ("lucidfs.cli",),

@@ -285,8 +285,6 @@ def test_streams_are_those_of_the_sdk(driver: FS, home: str) -> None:
         driver.open(f"{home}/file", "xb")
     with pytest.raises(FileNotFoundError):
         driver.open(f"{home}/nothing", "rb")
-    with pytest.raises(TypeError, match="chunk"):
-        driver.open(f"{home}/file", "rb", chunk=5)
     with driver.open(f"{home}/file", "rb", cache_type="readahead", block_size=2**16) as file:
         assert file.read(3) == data[:3]
 
@@ -308,6 +306,16 @@ def test_locks_of_an_open(driver: FS, shared: World, home: str) -> None:
     with pytest.raises(ValueError, match="lock_type"):
         driver.open(f"{home}/file", "rb", lock_type="some")
     other.close()
+
+
+def test_a_reader_that_is_dropped_is_closed_without_a_word(driver: FS, home: str) -> None:
+    driver.pipe_file(f"{home}/file", b"data")
+    file = driver.open(f"{home}/file", "rb")
+    del file
+    file = driver.open(f"{home}/file", "wb")
+    with pytest.warns(ResourceWarning, match="not published"):
+        del file
+    assert driver.cat_file(f"{home}/file") == b"data"
 
 
 def test_compression_of_fsspec(driver: FS, home: str) -> None:

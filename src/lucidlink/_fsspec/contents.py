@@ -14,8 +14,6 @@ from lucidlink._fsspec.layers import Text, compressed
 from lucidlink._fsspec.looking import Looking, info_of
 from lucidlink._fsspec.places import Info, chosen
 
-_OPEN_IGNORED = {"block_size", "cache_type", "cache_options", "size", "fill_cache"}  # hints for other drivers' caches
-
 
 class Contents(Looking):
     """Reading and writing files."""
@@ -114,7 +112,7 @@ class Contents(Looking):
         """A stream of the SDK on a file; see `Filesystem.open`, whose `lock_type` and `lock_timeout` it takes.
 
         A `with` block that ends in an exception publishes nothing, in text modes too. In a transaction files are
-        published when it ends.
+        published when it ends. Options for caches of other drivers (`cache_type` and the like) are ignored.
         """
         if "b" in mode and compression is None:
             return super().open(path, mode, block_size, cache_options, None, **kwargs)
@@ -142,9 +140,6 @@ class Contents(Looking):
 
     def _opened(self, path: Any, mode: str, block_size: int | None, text: Info, **kwargs: Any) -> Any:
         locks = {name: kwargs.pop(name) for name in ("lock_type", "lock_timeout") if name in kwargs}
-        unknown = set(kwargs) - _OPEN_IGNORED - {"autocommit"}
-        if unknown:
-            raise TypeError(f"open() got an unexpected option {sorted(unknown)[0]!r}")
         fs, inner = self._place(path)
         buffering = block_size if isinstance(block_size, int) and block_size > 1 else BUFFER_BYTES
         try:
@@ -170,6 +165,8 @@ class Contents(Looking):
 def _describe(stream: Any, fs: Contents, path: str) -> None:
     """What users of fsspec ask a file about."""
     stream.fs, stream.path, stream.full_name = fs, path, fs.unstrip_protocol(path)
-    stream.size = raw_of(stream).size_seen
+    raw = raw_of(stream)
+    raw.warns = not raw.readable() or raw.writable()  # pyarrow and duckdb drop their readers without a close
+    stream.size = raw.size_seen
     stream.blocksize = BUFFER_BYTES
     stream.autocommit = True
