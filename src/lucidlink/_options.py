@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from lucidfs.limits import DISK_CACHE_MIB, MIB
+from lucidfs.limits import DISK_CACHE_MIB, MEMORY_CACHE_BYTES, MIB
 from lucidlink.exceptions import ConfigurationError
 
 HUB_URL_DEFAULT = "http://127.0.0.1:7117"
 HUB_URL_VARIABLE = "LUCIDLINK_HUB"
 
+_KNOWN = ("fs.cache.memory", "fs.cache.size", "hub.allow_plaintext", "hub.url")
 _SCHEMES = ("http", "https", "ws", "wss")
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
@@ -27,11 +28,13 @@ class Options:
         hub_url: `hub.url`, else the environment's LUCIDLINK_HUB, else the local default.
         allow_plaintext: `hub.allow_plaintext`: speak without TLS to a hub that is not on this machine.
         cache_bytes: `fs.cache.size` (there in MB): disk cache of each linked filespace.
+        memory_bytes: `fs.cache.memory` (there in MB): what was read and written lately, of each linked filespace.
     """
 
     hub_url: str
     allow_plaintext: bool
     cache_bytes: int
+    memory_bytes: int
 
 
 def read_options(config: Mapping[str, str] | None) -> Options:
@@ -40,14 +43,15 @@ def read_options(config: Mapping[str, str] | None) -> Options:
         raise ConfigurationError(f"config: expected a dict of strings, got {type(config).__name__}")
     given = dict(config or {})
     for key, value in given.items():
-        if key not in ("hub.url", "hub.allow_plaintext", "fs.cache.size"):
-            raise ConfigurationError(f"{key}: unknown option; known are fs.cache.size, hub.allow_plaintext, hub.url")
+        if key not in _KNOWN:
+            raise ConfigurationError(f"{key}: unknown option; known are {', '.join(_KNOWN)}")
         if not isinstance(value, str):
             raise ConfigurationError(f"{key}: expected a string, got {type(value).__name__}")
     return Options(
         hub_url=_url(given),
         allow_plaintext=_flag("hub.allow_plaintext", given.get("hub.allow_plaintext", "false")),
         cache_bytes=_megabytes("fs.cache.size", given.get("fs.cache.size", str(DISK_CACHE_MIB))) * MIB,
+        memory_bytes=_megabytes("fs.cache.memory", given.get("fs.cache.memory", str(MEMORY_CACHE_BYTES // MIB))) * MIB,
     )
 
 

@@ -189,6 +189,7 @@ class Login:
         settings = EngineSettings(
             cache_folder=folder.of_filespace(id_text(filespace)),
             disk_cache_bytes=options.cache_bytes,
+            memory_cache_bytes=options.memory_bytes,
             allow_plaintext=options.allow_plaintext,
         )
         return Live(bridge.run(account.link(filespace, root_path, settings)), bridge)

@@ -41,7 +41,8 @@ class Daemon:
     Args:
         config: string options: "hub.url" (else the environment's LUCIDLINK_HUB, else http://127.0.0.1:7117),
             "hub.allow_plaintext" ("true": speak without TLS to another machine), "fs.cache.size" (MB of disk cache
-            for each filespace, default 1024).
+            for each filespace, default 1024), "fs.cache.memory" (MB of memory for what was read and written lately,
+            for each filespace, default 256).
         storage: where local files go; None: sandboxed.
 
     Raises:

@@ -48,7 +48,8 @@ def driver() -> LucidLinkFileSystem:
 @pytest.fixture
 def home(driver: LucidLinkFileSystem, request: pytest.FixtureRequest) -> str:
     """A folder of the test's own, as `workspace/filespace/path`."""
-    path = "demo/data/" + request.node.name.translate({ord(letter): "_" for letter in "/[]*?.: "})
+    name = f"{request.node.path.stem}-{request.node.name}"
+    path = "demo/data/" + name.translate({ord(letter): "_" for letter in "/[]*?.: "})
     driver.makedirs(path)
     return path
 

@@ -505,6 +505,19 @@ class TestLife:
                 assert (tmp_path / ".lucid").is_dir()
             assert (tmp_path / ".lucid").exists() == persist
 
+    def test_the_memory_of_a_client_can_be_bounded(self, world: World) -> None:
+        with lucidlink.create_daemon({"hub.url": world.url, "fs.cache.memory": "3"}) as daemon:
+            workspace = daemon.authenticate(lucidlink.ServiceAccountCredentials(world.token))
+            with workspace.link_filespace(name=world.name) as filespace:
+                filespace.fs.write_file("/file", bytes(range(256)) * 40_000)
+                assert len(filespace.fs.read_file("/file")) == 256 * 40_000
+                live = filespace.fs._link.live
+                assert live is not None
+                assert 0 < live.engine.files.source.memory.bytes_held <= 3 * 1024 * 1024
+        for value in ("0", "-1", "many"):
+            with pytest.raises(lucidlink.ConfigurationError, match=r"^fs\.cache\.memory: "):
+                lucidlink.create_daemon({"fs.cache.memory": value})
+
     def test_streams_made_by_hand(self, one: FS) -> None:
         from lucidlink.stream import open_buffered, open_text
 

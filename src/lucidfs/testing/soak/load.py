@@ -19,7 +19,7 @@ from lucidfs.testing.soak.settings import FILESPACE
 _FILES = 24  # names that all clients share: enough to meet each other, few enough to meet often
 _FOLDERS = 4
 _LARGE_BYTES = 3 * MIB
-_CACHE_MIB = "64"
+_CACHES = {"fs.cache.size": "64", "fs.cache.memory": "16"}  # so that a leak does not hide behind them
 _LOCK_S = 20.0
 _RACES = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR, errno.ESTALE, errno.ETIMEDOUT}
 
@@ -38,7 +38,7 @@ class Client:
     """
 
     def __init__(self, url: str, token: str, number: int, share: float) -> None:
-        self._daemon = lucidlink.create_daemon({"hub.url": url, "fs.cache.size": _CACHE_MIB})
+        self._daemon = lucidlink.create_daemon({"hub.url": url, **_CACHES})
         self._token = token
         self._number = number
         self._share = share
