@@ -53,8 +53,8 @@ class OpenHandle(io.RawIOBase):
     # --- what it is ----------------------------------------------------------------------------------------------
 
     @property
-    def name(self) -> StreamName:
-        """The path as it was given to `open`; reads as text, but is no `str`: see `StreamName`."""
+    def name(self) -> Any:
+        """The path as it was given to `open`: a `StreamName`, which reads as text but is no `str`."""
         return StreamName(self._name)
 
     @property
