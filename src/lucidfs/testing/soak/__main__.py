@@ -47,9 +47,14 @@ def _soak(hub: ProcessHub, token: str, seconds: float, clients: int, share: floa
     admin = Administration(hub.url, Token.parse(token), os.urandom)
     admin.create_filespace(FILESPACE)
     admin.close()
-    command = [sys.executable, "-m", "lucidfs.testing.soak.load", hub.url, token]
+    command = [sys.executable, "-m", "lucidfs.testing.soak.load", hub.url]
     loads = [
-        subprocess.Popen([*command, str(n), str(seconds), str(share / clients)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, str(n), str(seconds), str(share / clients)],
+            env={**os.environ, "LUCIDLINK_TOKEN": token},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for n in range(clients)
     ]
     watch = Watch({"hub": hub.pid, **{f"client {n}": load.pid for n, load in enumerate(loads)}}, hub.data)

@@ -1,4 +1,4 @@
-"""One client of the soak: `python -m lucidfs.testing.soak.load URL TOKEN NUMBER SECONDS SHARE`."""
+"""One client of the soak: `python -m lucidfs.testing.soak.load URL NUMBER SECONDS SHARE`; LUCIDLINK_TOKEN is set."""
 
 from __future__ import annotations
 
@@ -240,8 +240,8 @@ _OPERATIONS: list[tuple[Callable[[Client, random.Random], None], float]] = [
 
 def main() -> int:
     """The process: prints what was done and what failed."""
-    url, token, number, seconds, share = sys.argv[1:]
-    client = Client(url, token, int(number), float(share))
+    url, number, seconds, share = sys.argv[1:]
+    client = Client(url, os.environ["LUCIDLINK_TOKEN"], int(number), float(share))
     client.run(float(seconds))
     print("done", dict(sorted(client.done.items())), flush=True)
     for failure in client.failures[:20]:
