@@ -108,8 +108,36 @@ async def write(engine: Engine, path: str, data: bytes | bytearray | memoryview)
 
 
 async def copy(engine: Engine, source: str, target: str) -> None:
-    """Share a file's content under another path, with the folders above it. Raises Fault as `Files.copy`."""
-    await above(engine, target, lambda: engine.files.copy(source, target))
+    """Share a file's content under another path, with the folders above it; or make a folder like the source.
+
+    Raises:
+        Fault: as `Files.copy`; TOO_LARGE when only moving its bytes will do.
+    """
+    try:
+        await above(engine, target, lambda: engine.files.copy(source, target))
+    except Fault as fault:
+        if fault.code is not Code.IS_A_FOLDER or not (await engine.tree.entry(source, follow=True)).is_folder:
+            raise
+        await make_folders(engine, target)
+
+
+async def remove(engine: Engine, path: str, folders: bool = False) -> None:
+    """Remove a file, a link, or if asked an empty folder. Raises Fault as `Tree.delete`."""
+    await _remove(engine, path, folders, False)
+
+
+async def remove_all(engine: Engine, path: str) -> None:
+    """Remove whatever is at a path, a folder with all that is in it. Raises Fault as `Tree.delete`."""
+    await _remove(engine, path, True, True)
+
+
+async def _remove(engine: Engine, path: str, folders: bool, recursive: bool) -> None:
+    try:
+        await engine.tree.delete(path)
+    except Fault as fault:
+        if fault.code is not Code.IS_A_FOLDER or not folders:
+            raise
+        await engine.tree.delete_folder(path, recursive)
 
 
 async def read_range(engine: Engine, path: str, start: int | None, end: int | None) -> bytes:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 import weakref
-from pathlib import Path
 from typing import NamedTuple
 
 from lucidlink import _fork
 from lucidlink.credentials import ServiceAccountCredentials
-from lucidlink.daemon import Daemon, create_daemon
+from lucidlink.daemon import Daemon
 from lucidlink.filespace import Filespace
 from lucidlink.filespace_models import SyncMode
+from lucidlink.storage import StorageConfig, StorageMode
 from lucidlink.workspace import Workspace
 
 
@@ -22,31 +22,54 @@ class Terms(NamedTuple):
     """What makes two users want the same client. Never shown: it holds the token."""
 
     token: str
-    hub: str | None
+    hub: str
     allow_plaintext: bool
     sandboxed: bool
     persist_files: bool
     root_path: str | None
     sync_mode: SyncMode
 
+    def storage(self) -> StorageConfig:
+        """Where local files go. Raises ConfigurationError for what contradicts itself."""
+        mode = StorageMode.SANDBOXED if self.sandboxed else StorageMode.PHYSICAL
+        return StorageConfig(mode, self.persist_files, self.root_path)
+
     def __repr__(self) -> str:
         return "Terms(…)"
 
 
 class Shared:
-    """A running client. Made by `acquire`."""
+    """A client, started when it is first asked for something. Made by `acquire`.
+
+    `users` is guarded by the registry's lock, the start by the client's own: a hub that does not answer holds up
+    nobody who wants another.
+    """
 
     def __init__(self, terms: Terms) -> None:
-        config = {"hub.allow_plaintext": "true"} if terms.allow_plaintext else {}
-        if terms.hub is not None:
-            config["hub.url"] = terms.hub
-        root = None if terms.root_path is None else Path(terms.root_path)
+        config = {"hub.url": terms.hub, "hub.allow_plaintext": str(terms.allow_plaintext)}
         self.terms = terms
         self.users: weakref.WeakValueDictionary[int, object] = weakref.WeakValueDictionary()  # by id: some are equal
-        self._daemon: Daemon = create_daemon(config, terms.sandboxed, terms.persist_files, root)
+        self._daemon = Daemon(config, terms.storage())
+        self._workspace: Workspace | None = None
+        self._lock = threading.Lock()
+        _fork.watch(self)
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
+
+    @property
+    def workspace(self) -> Workspace:
+        """Of the account. Raises AuthenticationError, ConnectionError, DaemonError; the next use tries again."""
+        if self._workspace is None:
+            with self._lock:
+                if self._workspace is None:
+                    self._workspace = self._log_in()
+        return self._workspace
+
+    def _log_in(self) -> Workspace:
         self._daemon.start()
         try:
-            self.workspace: Workspace = self._daemon.authenticate(ServiceAccountCredentials(terms.token))
+            return self._daemon.authenticate(ServiceAccountCredentials(self.terms.token))
         except BaseException:
             self._daemon.stop()
             raise
@@ -76,7 +99,7 @@ _registry = _Registry()
 
 
 def acquire(terms: Terms, user: object) -> Shared:
-    """The client for these terms, with one more user. Raises AuthenticationError, ConnectionError, …"""
+    """The client for these terms, with one more user."""
     with _registry.lock:
         shared = _registry.running.get(terms)
         if shared is None:

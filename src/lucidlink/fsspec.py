@@ -12,6 +12,7 @@ from typing import Any
 
 from lucidlink._fsspec.places import Info
 from lucidlink._fsspec.transfers import Transfers
+from lucidlink._options import read_options
 from lucidlink._sharing import Shared, Terms, acquire, release
 from lucidlink.credentials import ServiceAccountCredentials
 from lucidlink.exceptions import ConfigurationError, FilespaceError
@@ -57,16 +58,16 @@ class LucidLinkFileSystem(Transfers):
         if unknown:
             raise ConfigurationError(f"{sorted(unknown)[0]}: unknown option of a lucidlink filesystem")
         super().__init__(**{**kwargs, "use_listings_cache": False})
-        root = None if root_path is None else os.fspath(root_path)
         self._terms = Terms(
             _token(token),
-            hub if hub is not None else os.environ.get("LUCIDLINK_HUB") or None,
+            _hub(hub),
             _flag("allow_plaintext", allow_plaintext),
             _flag("sandboxed", sandboxed),
             _flag("persist_files", persist_files),
-            root,
+            os.fspath(root_path) if isinstance(root_path, os.PathLike) else root_path,
             _mode(sync_mode),
         )
+        self._terms.storage()  # refuses what contradicts itself
         self._shared: Shared | None = None
         self._closed = False
 
@@ -80,7 +81,7 @@ class LucidLinkFileSystem(Transfers):
     @property
     def fsid(self) -> str:
         """Names the hub that the paths belong to."""
-        return f"lucidlink:{self._terms.hub or 'local'}"
+        return f"lucidlink:{self._terms.hub}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} hub={self._terms.hub!r}{' closed' if self._closed else ''}>"
@@ -124,6 +125,17 @@ def _token(token: str | None) -> str:
         return ServiceAccountCredentials(text).token
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"token: {error}") from None
+
+
+def _hub(hub: str | None) -> str:
+    if hub is None:
+        return read_options({}).hub_url  # refuses a bad LUCIDLINK_HUB by that name
+    if not isinstance(hub, str):
+        raise ConfigurationError(f"hub: expected a URL, got {type(hub).__name__}")
+    try:
+        return read_options({"hub.url": hub}).hub_url
+    except ConfigurationError as error:
+        raise ConfigurationError(str(error).replace("hub.url", "hub", 1)) from None
 
 
 def _flag(name: str, value: Any) -> bool:

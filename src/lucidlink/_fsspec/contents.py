@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,14 +10,16 @@ from lucidfs.engine.engine import Engine
 from lucidfs.limits import BUFFER_BYTES
 from lucidlink import _bulk
 from lucidlink._buffered import raw_of
-from lucidlink._deferred import DeferredFile
 from lucidlink._fsspec.layers import Text, compressed
 from lucidlink._fsspec.looking import Looking, info_of
 from lucidlink._fsspec.places import Info, chosen
+from lucidlink._fsspec.transactions import DeferredFile, Whole
 
 
 class Contents(Looking):
     """Reading and writing files."""
+
+    transaction_type = Whole
 
     def cat_file(self, path: Any, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
         """Content of a file, or bytes [start, end) of it; negative numbers count from its end."""
@@ -77,8 +80,8 @@ class Contents(Looking):
         """Make or replace a file in one step; with mode "create" it must be new."""
         if mode not in ("overwrite", "create"):
             raise ValueError(f"mode: expected 'overwrite' or 'create', got {mode!r}")
-        if mode == "create":
-            with self.open(path, "xb") as file:
+        if mode == "create" or self._intrans:
+            with self.open(path, "xb" if mode == "create" else "wb") as file:
                 file.write(value)
             return
         self._run(path, lambda engine, inner: _bulk.write(engine, inner, memoryview(value).cast("B")))
@@ -89,7 +92,7 @@ class Contents(Looking):
             self.pipe_file(path, value, **kwargs)
             return
         values = {self._strip_protocol(each): data for each, data in path.items()}
-        if kwargs.get("mode", "overwrite") != "overwrite":
+        if self._intrans or kwargs.get("mode", "overwrite") != "overwrite":
             for each, data in values.items():
                 self.pipe_file(each, data, **kwargs)
             return
@@ -111,44 +114,39 @@ class Contents(Looking):
     ) -> Any:
         """A stream of the SDK on a file; see `Filesystem.open`, whose `lock_type` and `lock_timeout` it takes.
 
-        A `with` block that ends in an exception publishes nothing, in text modes too. In a transaction files are
-        published when it ends. Options for caches of other drivers (`cache_type` and the like) are ignored.
+        A `with` block that ends in an exception publishes nothing, in text modes too. In a transaction whatever is
+        opened for writing is published when it ends, and with `autocommit=False` by `commit` of the file (in text
+        modes of its `buffer`). Options for caches of other drivers (`cache_type` and the like) are ignored.
         """
-        if "b" in mode and compression is None:
-            return super().open(path, mode, block_size, cache_options, None, **kwargs)
+        deferred = not kwargs.pop("autocommit", not self._intrans) and not set(mode).isdisjoint("wax+")
         text: Info = {name: kwargs.pop(name) for name in ("encoding", "errors", "newline") if name in kwargs}
-        if compression is None and not (self._intrans and "r" not in mode):
-            return self._opened(path, mode, block_size, text, **kwargs)
-        below = super().open(path, mode.replace("t", "").replace("b", "") + "b", block_size, cache_options, **kwargs)
+        if compression is None and not deferred:
+            return self._opened(path, mode, block_size, {} if "b" in mode else text, **kwargs)
+        binary = mode.replace("t", "").replace("b", "") + "b"
+        below: Any = self._opened(path, binary, block_size, {}, **kwargs)
+        if deferred:
+            below = DeferredFile(below, self, self._strip_protocol(path))
+            if self._intrans:
+                self.transaction.files.append(below)
         if compression is not None:
             below = compressed(below, self._strip_protocol(path), compression, mode[0])
         return below if "b" in mode else Text(below, **{"encoding": "utf-8", **text})
 
-    def _open(
-        self,
-        path: str,
-        mode: str = "rb",
-        block_size: int | None = None,
-        autocommit: bool = True,
-        cache_options: Any = None,
-        **kwargs: Any,
-    ) -> Any:
-        stream = self._opened(path, mode, block_size, {}, **kwargs)
-        if autocommit or (mode.startswith("r") and "+" not in mode):
-            return stream
-        return DeferredFile(stream, self, self._strip_protocol(path))
+    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **kwargs: Any) -> Any:
+        return self.open(path, mode, block_size, **kwargs)
 
     def _opened(self, path: Any, mode: str, block_size: int | None, text: Info, **kwargs: Any) -> Any:
         locks = {name: kwargs.pop(name) for name in ("lock_type", "lock_timeout") if name in kwargs}
         fs, inner = self._place(path)
         buffering = block_size if isinstance(block_size, int) and block_size > 1 else BUFFER_BYTES
-        try:
-            stream = fs.open(inner, mode, buffering, **text, **locks)
-        except FileNotFoundError:
-            if mode[0] not in "wax":
-                raise
-            self.makedirs(self._parent(path), exist_ok=True)
-            stream = fs.open(inner, mode, buffering, **text, **locks)
+        with self._naming(path):
+            try:
+                stream = fs.open(inner, mode, buffering, **text, **locks)
+            except FileNotFoundError:
+                if mode[0] not in "wax":
+                    raise
+                self.makedirs(self._parent(path), exist_ok=True)
+                stream = fs.open(inner, mode, buffering, **text, **locks)
         _describe(stream, self, self._strip_protocol(path))
         return stream
 
@@ -170,3 +168,4 @@ def _describe(stream: Any, fs: Contents, path: str) -> None:
     stream.size = raw.size_seen
     stream.blocksize = BUFFER_BYTES
     stream.autocommit = True
+    stream.info = functools.partial(fs.info, path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from fsspec import AbstractFileSystem
@@ -64,7 +65,18 @@ class Places(AbstractFileSystem):
         shared = self._client()
         if not filespace or workspace != shared.workspace.name:
             raise FileNotFoundError(errno.ENOENT, "no such workspace or filespace", self._strip_protocol(path))
-        return shared.filespace(filespace).fs, inner
+        with self._naming(path):
+            return shared.filespace(filespace).fs, inner
+
+    @contextmanager
+    def _naming(self, path: Any) -> Iterator[None]:
+        """Refusals inside name the path as this driver's users write it."""
+        try:
+            yield
+        except OSError as error:
+            if error.filename is not None:
+                error.filename = self._strip_protocol(path)
+            raise
 
     def _run(self, path: Any, work: Callable[[Engine, str], Coroutine]) -> Any:
         """Run a coroutine on a path's engine; its refusals are builtins that name the path."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,7 @@ from fsspec import AbstractFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback, NoOpCallback
 
 from lucidfs.limits import SMALL_BYTES_MAX
-from lucidlink._fsspec.changes import COPY_BYTES, Changes
-from lucidlink._fsspec.places import Info
-
-_JOBS = 16  # local files that are read or written at once; the requests of all share one connection
+from lucidlink._fsspec.changes import COPY_BYTES, Changes, Plan, at_once
 
 
 class Transfers(Changes):
@@ -70,7 +66,7 @@ class Transfers(Changes):
         **kwargs: Any,
     ) -> None:
         """Copy local files and folders here, many at once; see AbstractFileSystem for what goes where."""
-        plan = _Plan(self)
+        plan = Plan(self)
         AbstractFileSystem.put(plan, lpath, rpath, recursive, NoOpCallback(), maxdepth, **kwargs)
         folders = [pair for pair in plan.pairs if os.path.isdir(pair[0])]
         self._copy_all(folders, self.put_file, NoOpCallback())
@@ -87,7 +83,7 @@ class Transfers(Changes):
         **kwargs: Any,
     ) -> None:
         """Copy files and folders to this machine, many at once; see AbstractFileSystem for what goes where."""
-        plan = _Plan(self)
+        plan = Plan(self)
         AbstractFileSystem.get(plan, rpath, lpath, recursive, NoOpCallback(), maxdepth, **kwargs)
         self._copy_all(plan.pairs, self.get_file, callback, **plan.kwargs)
 
@@ -101,27 +97,7 @@ class Transfers(Changes):
                 copy(*pair, callback=child, **kwargs)
             callback.relative_update(1)
 
-        with ThreadPoolExecutor(_JOBS, thread_name_prefix="lucid-copy") as pool:
-            for future in [pool.submit(one, pair) for pair in pairs]:
-                future.result()
-
-
-class _Plan:
-    """Stands in for a filesystem in `put` and `get`: remembers what would be copied where."""
-
-    def __init__(self, fs: Transfers) -> None:
-        self._fs = fs
-        self.pairs: list[tuple[Any, Any]] = []
-        self.kwargs: Info = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._fs, name)
-
-    def put_file(self, source: Any, target: Any, callback: Any = None, **kwargs: Any) -> None:
-        self.pairs.append((source, target))
-        self.kwargs = kwargs
-
-    get_file = put_file
+        at_once(one, pairs)
 
 
 class _Kept:

@@ -1,10 +1,12 @@
-"""A file of a transaction: it takes bytes like any other, and is published by `commit` or given up by `discard`."""
+"""A transaction, and its files: they take bytes like any other; `commit` publishes these, `discard` gives them up."""
 
 from __future__ import annotations
 
 import io
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+from fsspec.transaction import Transaction
 
 from lucidlink._buffered import LucidBufferedStream, raw_of, unpublished
 
@@ -78,3 +80,22 @@ class DeferredFile(io.BufferedIOBase):
     def _check(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file.")
+
+
+class Whole(Transaction):
+    """Files that are published one after the other at the end; once one cannot be, the rest is given up."""
+
+    def complete(self, commit: bool = True) -> None:
+        """Publish or give up all. Either way the transaction is over, which older versions of fsspec forget."""
+        fs: Any = self.fs
+        files = list(self.files)
+        self.files.clear()
+        fs._intrans, fs._transaction = False, None
+        self.fs: Any = None
+        try:
+            while commit and files:
+                files[0].commit()
+                del files[0]
+        finally:
+            for file in files:
+                file.discard()
