@@ -76,21 +76,6 @@ async def tree(engine: Engine, path: str, depth: int | None) -> tuple[Node, list
     return top, found
 
 
-async def make_folders(engine: Engine, path: str) -> None:
-    """A folder and those above it; they may be there. Raises Fault(NOT_A_FOLDER) for a file in the way."""
-    while True:
-        walk = await engine.tree.walk(path)
-        if walk.node is not None:
-            if not walk.node.is_folder:
-                raise Fault(Code.NOT_A_FOLDER, "a file is in the place of a folder")
-            return
-        try:
-            await engine.tree.make_folders(path)
-        except Fault as fault:
-            if fault.code is not Code.EXISTS:
-                raise
-
-
 async def above(engine: Engine, path: str, work: Callable[[], Awaitable[T]]) -> T:
     """Do something with a path whose folder may be missing: then it is made, and the work done again."""
     try:
@@ -98,13 +83,24 @@ async def above(engine: Engine, path: str, work: Callable[[], Awaitable[T]]) -> 
     except Fault as fault:
         if fault.code is not Code.NOT_FOUND:
             raise
-    await make_folders(engine, posixpath.dirname(path))
+    await engine.tree.make_folders(posixpath.dirname(path), exist_ok=True)
     return await work()
 
 
 async def write(engine: Engine, path: str, data: bytes | bytearray | memoryview) -> None:
     """Make or replace a file, with the folders above it."""
     await above(engine, path, lambda: engine.files.write_file(path, data))
+
+
+async def write_all(engine: Engine, files: Sequence[tuple[str, bytes | bytearray | memoryview]]) -> list[Fault | None]:
+    """Make or replace many files, with the folders above them. What became of each, in order.
+
+    The folders come first, each once: then each new small file in them is one round trip.
+    """
+    await each(
+        lambda folder: engine.tree.make_folders(folder, exist_ok=True), {posixpath.dirname(path) for path, _ in files}
+    )  # a refusal comes again with the file
+    return await each(lambda file: write(engine, *file), files)
 
 
 async def copy(engine: Engine, source: str, target: str) -> None:
@@ -118,7 +114,7 @@ async def copy(engine: Engine, source: str, target: str) -> None:
     except Fault as fault:
         if fault.code is not Code.IS_A_FOLDER or not (await engine.tree.entry(source, follow=True)).is_folder:
             raise
-        await make_folders(engine, target)
+        await engine.tree.make_folders(target, exist_ok=True)
 
 
 async def remove(engine: Engine, path: str, folders: bool = False) -> None:

@@ -30,6 +30,8 @@ class Places:
     def saw(self, names: Sequence[str], node: Node | None, folder: Node | None) -> None:
         """A walk without links ended here: at a node, or in the folder that does not hold it."""
         path = tuple(names)
+        if node is not None and node.is_folder:
+            _keep(self._folders, path, node, _FOLDERS_MAX)
         if not path:
             return
         if folder is not None:

@@ -183,12 +183,18 @@ class Tree:
 
     # --- changing -------------------------------------------------------------------------------------------------
 
-    async def make_folders(self, path: str) -> Node:
-        """Make a folder and those missing above it, all or none. Raises Fault(EXISTS) if it is there."""
+    async def make_folders(self, path: str, exist_ok: bool = False) -> Node:
+        """Make a folder and those missing above it, all or none.
+
+        Raises:
+            Fault: EXISTS if something is there; with `exist_ok` only if that is no folder. Others as `walk` does.
+        """
 
         async def attempt() -> Node:
-            walk = await self.walk(path, follow=False)
+            walk = await self.walk(path, follow=exist_ok)
             if walk.node is not None:
+                if exist_ok and walk.node.is_folder:
+                    return walk.node
                 raise Fault(Code.EXISTS, "it exists already")
             assert walk.folder is not None
             nodes, parent = [], walk.folder.id
@@ -197,7 +203,10 @@ class Tree:
                 parent = NodeId(nodes[-1].id)
             reply = await self._change(messages.CreateFolders(walk.folder.id, nodes), Code.EXISTS, Code.NOT_FOUND)
             above = nodes[-2].id if len(nodes) > 1 else walk.folder.id
-            return open_entry(self._keys, reply.entry, above, walk.name)
+            made = open_entry(self._keys, reply.entry, above, walk.name)
+            if walk.names == tuple(split_path(path)):
+                self._places.saw(walk.names, made, None)
+            return made
 
         return await self._settled(attempt)
 

@@ -37,7 +37,7 @@ class Changes(Contents):
 
     def makedirs(self, path: Any, exist_ok: bool = False) -> None:
         """Make a folder and those above it. Raises FileExistsError, unless it may be there."""
-        self._run(path, _bulk.make_folders if exist_ok else lambda engine, inner: engine.tree.make_folders(inner))
+        self._run(path, lambda engine, inner: engine.tree.make_folders(inner, exist_ok))
 
     def rmdir(self, path: Any) -> None:
         """Remove an empty folder. Raises OSError(ENOTEMPTY)."""

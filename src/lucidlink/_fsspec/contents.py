@@ -96,12 +96,11 @@ class Contents(Looking):
             for each, data in values.items():
                 self.pipe_file(each, data, **kwargs)
             return
-        chosen(
-            self._for_each(
-                list(values), lambda engine, inner, name: _bulk.write(engine, inner, memoryview(values[name]).cast("B"))
-            ),
-            "raise",
-        )
+
+        def write(engine: Engine, members: list[tuple[str, str]]) -> Any:
+            return _bulk.write_all(engine, [(inner, memoryview(values[key]).cast("B")) for inner, key in members])
+
+        chosen(self._for_all(list(values), write), "raise")
 
     def open(
         self,

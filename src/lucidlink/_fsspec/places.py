@@ -85,6 +85,12 @@ class Places(AbstractFileSystem):
 
     def _for_each(self, keys: Sequence[str], work: Callable[[Engine, str, str], Coroutine]) -> dict[str, Any]:
         """What `work(engine, path in the filespace, key)` made of each path, all at once; refusals as exceptions."""
+        return self._for_all(keys, lambda engine, members: _bulk.each(lambda member: work(engine, *member), members))
+
+    def _for_all(
+        self, keys: Sequence[str], work: Callable[[Engine, list[tuple[str, str]]], Coroutine]
+    ) -> dict[str, Any]:
+        """As `_for_each`, for `work` that takes all (path in the filespace, key) of one filespace in one call."""
         groups: dict[Link, list[tuple[str, str]]] = {}
         results: dict[str, Any] = {}
         for key in keys:
@@ -94,7 +100,7 @@ class Places(AbstractFileSystem):
             except OSError as error:
                 results[key] = error
         for link, members in groups.items():
-            found = link.call(lambda engine, m=members: _bulk.each(lambda item: work(engine, *item), m))  # type: ignore[misc]
+            found = link.call(lambda engine, m=members: work(engine, m))  # type: ignore[misc]
             for (_, key), result in zip(members, found, strict=True):
                 results[key] = to_builtin(result, key) if isinstance(result, Fault) else result
         return {key: results[key] for key in keys}
