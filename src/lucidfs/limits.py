@@ -20,6 +20,7 @@ OBJECT_BYTES_MAX = 64 * MIB  # the gateway refuses more
 FILE_BYTES_MAX = 2**62  # sizes are signed 64-bit everywhere
 EXTENTS_PAGE = 2048  # extents in one reply: about 1 MiB of message
 LISTING_PAGE = 4096  # entries in one reply: about 1 MiB of message
+TREE_FOLDERS_MAX = 1024  # folders in one request for a tree, and in its reply: empty ones cost a query each too
 EXTENTS_PAGE_FRAMES = 256 * KIB  # frames (sealed lengths) in one such reply: about 1.3 MiB
 LISTING_PAGE_BYTES = 2 * MIB  # sealed names and targets in one reply; long link targets fill it first
 EXTENTS_PER_COMMIT_MAX = 8192  # keeps a commit below MESSAGE_BYTES_MAX

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import posixpath
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from lucidfs.engine.engine import Engine
 from lucidfs.engine.node import Node
+from lucidfs.engine.subtree import Found, everything_below
 from lucidfs.errors import Code, Fault
 from lucidfs.types import Access
 
@@ -19,13 +20,6 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 AT_ONCE = 64  # whole files in memory and in flight; a session takes more requests, but then others of it wait
-
-
-class Found(NamedTuple):
-    """A node below a folder, by its path from that folder."""
-
-    relative: str
-    node: Node
 
 
 async def each(work: Callable[[K], Awaitable[T]], keys: Iterable[K]) -> list[T | Fault]:
@@ -43,9 +37,7 @@ async def each(work: Callable[[K], Awaitable[T]], keys: Iterable[K]) -> list[T |
 
 
 async def tree(engine: Engine, path: str, depth: int | None) -> tuple[Node, list[Found]]:
-    """The node at a path, and everything below it, level by level: one round trip for each level.
-
-    Folders that vanish or move while their level is listed are left out. Links are not followed below `path`.
+    """The node at a path, and everything below it; see `everything_below`. Links are not followed below `path`.
 
     Args:
         engine: of the filespace.
@@ -56,24 +48,7 @@ async def tree(engine: Engine, path: str, depth: int | None) -> tuple[Node, list
         Fault: NOT_FOUND, and as `Tree.walk`.
     """
     top = await engine.tree.entry(path, follow=True)
-    found: list[Found] = []
-    level = [("", top)] if top.is_folder else []
-    while level and (depth is None or depth > 0):
-        listings = await each(lambda item: engine.tree.list_folder(item[1]), level)
-        deeper: list[tuple[str, Node]] = []
-        for (above, _), nodes in zip(level, listings, strict=True):
-            if isinstance(nodes, Fault):
-                if nodes.code in (Code.NOT_FOUND, Code.NOT_A_FOLDER):
-                    continue
-                raise nodes
-            for node in nodes:
-                relative = posixpath.join(above, node.name)
-                found.append(Found(relative, node))
-                if node.is_folder:
-                    deeper.append((relative, node))
-        level = deeper
-        depth = None if depth is None else depth - 1
-    return top, found
+    return top, await everything_below(engine.session, engine.tree, top, depth) if top.is_folder else []
 
 
 async def above(engine: Engine, path: str, work: Callable[[], Awaitable[T]]) -> T:

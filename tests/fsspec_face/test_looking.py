@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from lucidlink.fsspec import LucidLinkFileSystem
@@ -81,3 +84,31 @@ def test_a_listing_is_never_stale(driver: FS, shared: World, home: str) -> None:
         assert len(driver.ls(home)) == number + 1
         assert driver.size(f"{home}/{number}") == number
     other.close()
+
+
+def test_round_trips_are_few(driver: FS, home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a tree: one for each page. Of new files: one each, with two for each folder that is missing."""
+    sdk, _ = driver._place(home)
+    live = sdk._link.live
+    assert live is not None
+    asked: list[Any] = []
+    call = live.engine.session.call
+
+    async def counted(body: Any, **options: Any) -> Any:
+        asked.append(body)
+        return await call(body, **options)
+
+    monkeypatch.setattr(live.engine.session, "call", counted)
+    driver.pipe({f"{home}/t/{number % 20}/{number}": b"x" for number in range(200)})
+    assert len(asked) < 200 + 20 * 5, "the folders' makers meet in the folder above"
+    driver.pipe_file(f"{home}/deep" + "/d" * 100 + "/file", b"x")
+    works: dict[str, Callable[[], Any]] = {
+        "find": lambda: driver.find(home),
+        "walk": lambda: list(driver.walk(home)),
+        "glob": lambda: driver.glob(f"{home}/**/1*"),
+        "du": lambda: driver.du(home),
+    }
+    for name, work in works.items():
+        asked.clear()
+        work()
+        assert len(asked) <= 4, (name, asked)

@@ -100,6 +100,13 @@ def test_a_session_of_another_filespace_reaches_nothing_of_this_one(hub: HubThre
     assert seen(hub) == before
 
 
+def test_a_tree_of_another_filespace_is_not_there(hub: HubThread) -> None:
+    with logged_in(hub, ADMIN, OTHER_FILESPACE) as wire:
+        told = wire.ask(m.ListTree([ROOT, FOLDER, FILE, ROOT + 1000]))
+        assert isinstance(told, m.Listings)
+        assert [each.listing is None for each in told.listings] == [True, True, True, False]
+
+
 def test_an_object_of_another_filespace_cannot_be_taken_over(hub: HubThread) -> None:
     """Neither by bringing it again, nor by pointing an extent at it, nor by a URL made for the own filespace."""
     root = ROOT + 1000

@@ -52,6 +52,7 @@ REQUESTS: list[m.Message] = [
     m.GrantObjects([OBJECT], True),
     m.GetStatistics(),
     m.ListLocks(FILE),
+    m.ListTree([ROOT, FOLDER, FILE, 999], 2),
     m.Create(FOLDER, m.NewNode(200, Kind.FILE, name(5), b"sealed"), SMALL, WAIT),
     m.CreateFolders(FOLDER, [m.NewNode(300 + n, Kind.FOLDER, name(6 + n), b"sealed") for n in range(3)]),
     m.Delete(m.Path(ROOT, [name(2), name(5)]), False, False, 0, WAIT),

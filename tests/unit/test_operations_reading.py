@@ -163,6 +163,61 @@ def test_a_page_is_bounded_in_bytes(stage: Stage, monkeypatch: pytest.MonkeyPatc
     assert len(stage.look(m.ListFolder(ROOT, page.tokens_end)).entries) == 1
 
 
+def tree(stage: Stage, *folders: int, depth: int = 0) -> list[tuple[int, int | None]]:
+    """Folder and number of entries, or None, of each listing; only the last may have more."""
+    listings = stage.look(m.ListTree(list(folders), depth)).listings
+    assert not any(each.listing is not None and each.listing.more for each in listings[:-1])
+    return [(each.folder, None if each.listing is None else len(each.listing.entries)) for each in listings]
+
+
+def test_a_tree_is_listed_level_by_level(stage: Stage) -> None:
+    a, b = stage.folder("a"), stage.folder("b")
+    deep = stage.folder("deep", a)
+    stage.file("f", deep)
+    stage.link("l", b)
+    first, second = (entry.id for entry in stage.look(m.ListFolder(ROOT)).entries)
+    assert {first, second} == {a, b}
+    whole = [(ROOT, 2), (first, 1), (second, 1), (deep, 1)]
+    assert tree(stage, ROOT) == whole
+    assert tree(stage, ROOT, depth=1) == whole[:1]
+    assert tree(stage, ROOT, depth=2) == whole[:3]
+    assert tree(stage, b, deep) == [(b, 1), (deep, 1)]
+    assert tree(stage, b, ROOT, depth=1) == [(b, 1), (ROOT, 2)]
+
+
+def test_what_is_no_folder_has_no_listing(stage: Stage) -> None:
+    a, f = stage.folder("a"), stage.file("f")
+    assert tree(stage, f, 999, OTHER_ROOT, -1, 2**63 - 1, a) == [
+        (f, None), (999, None), (OTHER_ROOT, None), (-1, None), (2**63 - 1, None), (a, 0)
+    ]  # fmt: skip
+
+
+def test_a_tree_comes_in_pages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [stage.folder(f"d{number}") for number in range(3)]
+    for number, folder in enumerate(folders):
+        for name in range(2 + 3 * number):
+            stage.file(f"f{name}", folder)
+    d0, d1, d2 = folders  # with 2, 5 and 8 files
+    monkeypatch.setattr(reading, "LISTING_PAGE", 7)
+    assert tree(stage, d0, d1, d2) == [(d0, 2), (d1, 5)], "the third did not fit"
+    assert tree(stage, d0, d2, d1) == [(d0, 2)], "a folder is not cut when the next reply holds more of it"
+    assert tree(stage, d2, d0) == [(d2, 7)], "unless it is the first"
+    assert stage.look(m.ListTree([d2])).listings[0].listing.more
+    monkeypatch.setattr(reading, "LISTING_PAGE", 1000)
+    monkeypatch.setattr(reading, "LISTING_PAGE_BYTES", sum(len(sealed(f"f{name}")) for name in range(7)))
+    assert tree(stage, d0, d1, d2) == [(d0, 2), (d1, 5)]
+    assert tree(stage, d2, d0) == [(d2, 7)]
+
+
+def test_a_tree_is_bounded_in_folders(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [stage.folder(f"d{number}") for number in range(6)]
+    monkeypatch.setattr(reading, "TREE_FOLDERS_MAX", 4)
+    assert len(tree(stage, ROOT)) == 4
+    assert len(tree(stage, *folders[:4])) == 4
+    assert refusal(stage, m.ListTree(folders[:5])) == Code.INVALID
+    assert refusal(stage, m.ListTree([])) == Code.INVALID
+
+
 def test_listing_what_is_no_folder(stage: Stage) -> None:
     assert refusal(stage, m.ListFolder(stage.file("f"))) == Code.NOT_A_FOLDER
     assert refusal(stage, m.ListFolder(OTHER_ROOT)) == Code.NOT_FOUND

@@ -135,13 +135,14 @@ class Tree:
         folder = walk.found()
         if not folder.is_folder or walk.listing is None:
             raise Fault(Code.NOT_A_FOLDER, "only a folder can be listed")
-        return await self._listed(folder, walk.listing)
+        return await self.listed(folder, walk.listing)
 
     async def list_folder(self, folder: Node) -> _Nodes:
         """As `list`, of a folder that was found before, wherever it stands now. Raises Fault(NOT_FOUND)."""
-        return await self._listed(folder, await self._session.call(messages.ListFolder(folder.id)))
+        return await self.listed(folder, await self._session.call(messages.ListFolder(folder.id)))
 
-    async def _listed(self, folder: Node, first: messages.Listing) -> _Nodes:
+    async def listed(self, folder: Node, first: messages.Listing) -> _Nodes:
+        """As `list_folder`, when the first page came already."""
         entries, settled = await self._pages(folder, first)
         for _ in range(_LISTINGS_MAX):
             if settled:

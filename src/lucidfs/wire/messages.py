@@ -228,6 +228,13 @@ class ListLocks(Message, tag=16, frozen=True):
     node: int = 0
 
 
+class ListTree(Message, tag=17, frozen=True):
+    """Folders, and the folders in them level by level, as far as one reply holds. Reply: Listings."""
+
+    folders: list[int]  # at most TREE_FOLDERS_MAX
+    depth: int = 0  # levels of folders to list: 1 only those given; 0 all
+
+
 class Create(Message, tag=30, frozen=True):
     """Make one node in a folder. EXISTS if the name is taken (or reserved by another session). Reply: Created.
 
@@ -434,6 +441,19 @@ class Unlocked(Message, tag=113, frozen=True):
     remaining: list[int]
 
 
+class FolderListing(Message, frozen=True):
+    """The entries of one folder from the first on; no listing: it is gone, or no folder."""
+
+    folder: int
+    listing: Listing | None = None
+
+
+class Listings(Message, tag=114, frozen=True):
+    """The first listings of the queue of docs/PROTOCOL.md. Only the last one may have `more`."""
+
+    listings: list[FolderListing]
+
+
 # --- pushes: the hub speaks first -------------------------------------------------------------------------------
 
 
@@ -453,12 +473,12 @@ class Expired(Message, tag=121, frozen=True):
 
 RequestBody = (
     Hello | Login | Heartbeat | ListFilespaces | Bye | Walk | ListFolder | ReadExtents | ReadContent | GrantObjects
-    | GetStatistics | ListLocks | Create | CreateFolders | Delete | Move | Commit | Lock | Unlock | Reserve
+    | GetStatistics | ListLocks | ListTree | Create | CreateFolders | Delete | Move | Commit | Lock | Unlock | Reserve
     | Unreserve
 )  # fmt: skip
 ReplyBody = (
     Done | Challenge | Welcome | Filespaces | Walked | Content | Listing | Found | Grants | Statistics | Locks
-    | Created | Committed | Locked | Unlocked
+    | Created | Committed | Locked | Unlocked | Listings
 )  # fmt: skip
 PushBody = Goodbye | Expired
 
@@ -517,6 +537,7 @@ REQUESTS: dict[type[Message], Call] = {
     GrantObjects: Call(Grants),
     GetStatistics: Call(Statistics),
     ListLocks: Call(Locks),
+    ListTree: Call(Listings),
     Create: Call(Created, True, Role.WRITE),
     CreateFolders: Call(Created, True, Role.WRITE),
     Delete: Call(Done, True, Role.WRITE),

@@ -77,7 +77,7 @@ class Looking(Places):
     def find(
         self, path: Any, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
     ) -> Any:
-        """Everything below a path, one round trip for each level of folders; see AbstractFileSystem."""
+        """Everything below a path, one round trip for each page of the tree; see AbstractFileSystem."""
         name = self._strip_protocol(path)
         if not self._locate(path)[1]:
             return super().find(path, maxdepth, withdirs, detail, **kwargs)

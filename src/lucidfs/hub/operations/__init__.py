@@ -21,6 +21,7 @@ Operation = Callable[[Scene, Any], m.Message]
 OPERATIONS: dict[type[m.Message], Operation] = {
     m.Walk: reading.walk_path,
     m.ListFolder: reading.list_folder,
+    m.ListTree: reading.list_tree,
     m.ReadExtents: reading.read_extents,
     m.ReadContent: reading.read_content,
     m.GetStatistics: reading.get_statistics,

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.operations.locking import check_held, check_unlocked
 from lucidfs.hub.operations.scene import Scene
-from lucidfs.limits import EXTENTS_PAGE, EXTENTS_PAGE_FRAMES, FILE_BYTES_MAX, LISTING_PAGE, LISTING_PAGE_BYTES
+from lucidfs.limits import (
+    EXTENTS_PAGE,
+    EXTENTS_PAGE_FRAMES,
+    FILE_BYTES_MAX,
+    LISTING_PAGE,
+    LISTING_PAGE_BYTES,
+    TREE_FOLDERS_MAX,
+)
 from lucidfs.namespace.changes import require_file
 from lucidfs.namespace.content import has_extent_rows
 from lucidfs.namespace.lookup import require_folder, walk
@@ -33,14 +42,46 @@ def walk_path(scene: Scene, request: m.Walk) -> m.Walked:
         if request.content:
             content = _content(scene, last)
     elif last.kind == _FOLDER and request.listing:
-        listing = _listing(scene, last, b"", 0)
+        listing = _listing(scene, last, b"", 0, LISTING_PAGE_BYTES)
     return m.Walked(entries, content, listing)
 
 
 def list_folder(scene: Scene, request: m.ListFolder) -> m.Listing:
     """A page of a folder's entries, in the order of their tokens."""
     folder = require_folder(scene.tx, scene.caller.filespace, request.folder)
-    return _listing(scene, folder, request.after, request.limit)
+    return _listing(scene, folder, request.after, request.limit, LISTING_PAGE_BYTES)
+
+
+def list_tree(scene: Scene, request: m.ListTree) -> m.Listings:
+    """The first listings of a queue of folders, to which each listing adds the folders in it."""
+    if not 0 < len(request.folders) <= TREE_FOLDERS_MAX:
+        raise Fault(Code.INVALID, f"expected 1 to {TREE_FOLDERS_MAX} folders, got {len(request.folders)}")
+    queue = deque((folder, 1) for folder in request.folders)
+    listings: list[m.FolderListing] = []
+    room, room_bytes = LISTING_PAGE, LISTING_PAGE_BYTES
+    while queue and room > 0 and room_bytes > 0 and len(listings) < TREE_FOLDERS_MAX:
+        folder, level = queue.popleft()
+        listing = _listing_if_there(scene, folder, room, room_bytes)
+        if listing is not None and listing.more and listings:
+            break  # it may fit whole into the next reply
+        listings.append(m.FolderListing(folder, listing))
+        if listing is None:
+            continue
+        if listing.more:
+            break
+        room -= len(listing.entries)
+        room_bytes -= sum(_entry_bytes(entry) for entry in listing.entries)
+        if level != request.depth:
+            queue.extend((entry.id, level + 1) for entry in listing.entries if entry.kind is Kind.FOLDER)
+    return m.Listings(listings)
+
+
+def _listing_if_there(scene: Scene, folder: int, limit: int, bytes_max: int) -> m.Listing | None:
+    try:
+        row = require_folder(scene.tx, scene.caller.filespace, folder)
+    except Fault:
+        return None
+    return _listing(scene, row, b"", limit, bytes_max)
 
 
 def read_extents(scene: Scene, request: m.ReadExtents) -> m.Content:
@@ -101,14 +142,19 @@ def _extents_page(scene: Scene, row: NodeRow, after: int) -> m.Content:
     return m.Content(row.revision, row.size, row.generation, row.mac, page, b"", more)
 
 
-def _listing(scene: Scene, folder: NodeRow, after: bytes, limit: int) -> m.Listing:
+def _entry_bytes(entry: m.Entry | NodeRow) -> int:
+    """What an entry counts in a page: the parts whose length is the client's."""
+    return len(entry.sealed_name) + len(entry.target)
+
+
+def _listing(scene: Scene, folder: NodeRow, after: bytes, limit: int, bytes_max: int) -> m.Listing:
     limit = min(limit, LISTING_PAGE) if limit > 0 else LISTING_PAGE
     rows = scene.tx.children(folder.id, after, limit + 1)
     entries: list[m.Entry] = []
     taken = 0
     for row in rows[:limit]:
-        taken += len(row.sealed_name) + len(row.target)
-        if entries and taken > LISTING_PAGE_BYTES:
+        taken += _entry_bytes(row)
+        if entries and taken > bytes_max:
             break
         entries.append(entry_of(row))
     end = rows[len(entries) - 1].token if entries else after
