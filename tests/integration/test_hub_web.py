@@ -8,6 +8,9 @@ import json
 import logging
 import os
 import socket
+import struct
+import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -339,3 +342,34 @@ def refusal_of(folder: Path) -> Code | None:
     except Fault as fault:
         return fault.code
     return None
+
+
+def test_clients_that_vanish_during_their_handshake_are_no_error(hub: HubThread) -> None:
+    """The reset arrives together with the request: the hub answers into a line that is closed already."""
+    parts = urllib.parse.urlsplit(hub.url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    address = (parts.hostname, parts.port)
+    sockets = [socket.create_connection(address) for _ in range(20)]
+    held = threading.Event()
+
+    async def hold(_: object) -> None:
+        held.set()
+        time.sleep(0.2)  # on the hub's loop: request and reset are both there when it looks
+
+    holding = threading.Thread(target=lambda: hub.run(hold))
+    holding.start()
+    held.wait()
+    for one in sockets:
+        one.sendall(
+            b"GET /wire/v1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
+        one.close()
+    holding.join()
+    asyncio.run(login_and_leave(hub))  # whoever comes next is served; what the hub logged meanwhile fails the test
+
+
+async def login_and_leave(hub: HubThread) -> None:
+    await (await login(hub)).leave()

@@ -88,7 +88,10 @@ class Knocks:
 async def _serve_wire(hub: Hub, request: web.Request) -> web.StreamResponse:
     """One WebSocket, from its first frame to its last."""
     socket = web.WebSocketResponse(compress=False, max_msg_size=MESSAGE_BYTES_MAX, autoclose=True)
-    await socket.prepare(request)
+    try:
+        await socket.prepare(request)
+    except ConnectionError:
+        return web.Response()  # the client left during its handshake: nobody is told, and it is no error of ours
     connection = SocketConnection(request, socket)
     receiver = hub.accept(connection, f"{_scheme(request)}://{request.host}", _is_local(request))
     reason = "the client closed the connection"
