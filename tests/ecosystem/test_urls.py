@@ -28,6 +28,7 @@ from dask.distributed import Client, LocalCluster
 from upath import UPath
 
 from lucidlink.fsspec import LucidLinkFileSystem
+from tests import seeds
 
 Driver = LucidLinkFileSystem
 library = pytest.mark.library
@@ -54,7 +55,24 @@ def test_pandas(url: str, frame: pd.DataFrame) -> None:
     assert len(pd.read_parquet(f"{url}/parts", filters=[("kind", "==", "red")])) == (frame["kind"] == "red").sum()
 
 
-@library("pandas", "the README's and the quick start's snippets, storage_options for token and hub")
+@library("pandas, dask", "the quick start's snippets as they stand, by the documents of the SDK")
+def test_quick_start(driver: Driver, shared: Any, frame: pd.DataFrame) -> None:
+    snippets = [code for code in seeds.snippets() if re.search("pandas|dask", code)]
+    assert len(snippets) == 2
+    table = frame.head(1000).rename(columns={"kind": "category"})
+    driver.pipe_file("demo/data/data.csv", table.to_csv(index=False).encode())
+    for number in range(3):
+        table.to_parquet(f"lucidlink://demo/data/dataset/{number}.parquet")
+    scope: dict[str, Any] = {}
+    with ThreadPoolExecutor(2) as pool, dask.config.set(pool=pool):  # dask's own would stay
+        for code in snippets:
+            exec(compile(seeds.runnable(code, shared.tokens["admin"], {}, "demo/data"), "<quick start>", "exec"), scope)
+    assert len(pd.read_parquet("lucidlink://demo/data/output.parquet")) == 1000
+    expected = table.groupby("category").agg({"value": "sum"}) * 3
+    pd.testing.assert_frame_equal(scope["result"].sort_index(), expected.sort_index(), check_index_type=False)
+
+
+@library("pandas", "the README's snippets, storage_options for token and hub")
 def test_snippets(driver: Driver, shared: Any, monkeypatch: pytest.MonkeyPatch, frame: pd.DataFrame) -> None:
     driver.pipe_file("demo/data/data.csv", frame.head(100).to_csv(index=False).encode())
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
