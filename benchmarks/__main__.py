@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import hub_load, listing, metadata, small_files, stream
+from benchmarks import hub_load, libraries, listing, metadata, small_files, stream
 from benchmarks.measure import Result
 from benchmarks.stage import Stage, staged
 
@@ -18,6 +18,9 @@ SUBJECTS: dict[str, Subject] = {
     "metadata": lambda stage, quick: metadata.run(stage, 200 if quick else 2000),
     "hub": lambda stage, quick: hub_load.run(stage, 4000 if quick else 20_000, 3 if quick else 5),
     "files": lambda stage, quick: small_files.run(stage, 200 if quick else 10_000, 3),
+    "libraries": lambda stage, quick: libraries.run(
+        stage, *((100, 100, 500, 200, 1) if quick else (500, 1000, 5000, 2000, 3))
+    ),
     "listing": lambda stage, quick: listing.run(stage, 5_000 if quick else 100_000, 3),
 }
 

@@ -72,6 +72,7 @@ class Stage:
 
     Attributes:
         url, token: of the hub and of its admin.
+        driver_url: of the filespace, for fsspec.
         folder: on the same disk as the hub's data, for rivals.
     """
 
@@ -82,6 +83,7 @@ class Stage:
         self.url = self.hub.url
         admin = Administration(self.url, Token.parse(self.token), os.urandom)
         admin.create_filespace(NAME)
+        self.driver_url = f"lucidlink://{admin.workspace()}/{NAME}"
         admin.close()
 
     @contextmanager

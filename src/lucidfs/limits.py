@@ -14,7 +14,8 @@ LINK_HOPS_MAX = 40  # Linux's limit for symbolic links in one path
 # Content
 FRAME_BYTES = 64 * KIB  # AES-GCM is at full speed here (2.8 GiB/s a core) and a 4 KiB read still fetches little
 FRAME_OVERHEAD_BYTES = 32  # header 4, nonce 12, tag 16
-SMALL_BYTES_MAX = 128 * KIB  # sealed content up to here travels inside the commit: one round trip, no upload
+SMALL_BYTES_MAX = 2 * (FRAME_BYTES + FRAME_OVERHEAD_BYTES)  # sealed content up to here (128 KiB of plaintext, a usual
+# size of chunks) travels inside the commit: one round trip, no upload
 OBJECT_BYTES_MIN = 4 * MIB  # plaintext that a streaming writer gathers into one object: such bodies are near wire speed
 OBJECT_BYTES_MAX = 64 * MIB  # the gateway refuses more
 FILE_BYTES_MAX = 2**62  # sizes are signed 64-bit everywhere

@@ -142,3 +142,16 @@ async def what_is_there(engine: Engine, path: str) -> tuple[Node, Node | None]:
     if not node.is_link:
         return node, None
     return await engine.tree.entry(path, follow=True), node
+
+
+async def read_small(engine: Engine, path: str, limit: int) -> bytes | None:
+    """The content of a file of at most `limit` bytes; None: it is larger. Raises Fault as `Files.open`."""
+    handle = await engine.files.open(path)
+    try:
+        if handle.size > limit:
+            return None
+        buffer = bytearray(handle.size)
+        count = await handle.read(0, memoryview(buffer))
+        return bytes(memoryview(buffer)[:count])
+    finally:
+        await handle.close()
