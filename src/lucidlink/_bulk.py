@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from lucidfs.engine.engine import Engine
 from lucidfs.engine.node import Node
-from lucidfs.engine.subtree import Found, everything_below
+from lucidfs.engine.subtree import everything_below
 from lucidfs.errors import Code, Fault
 from lucidfs.types import Access
 
@@ -36,8 +36,8 @@ async def each(work: Callable[[K], Awaitable[T]], keys: Iterable[K]) -> list[T |
     return await asyncio.gather(*(one(key) for key in keys))
 
 
-async def tree(engine: Engine, path: str, depth: int | None) -> tuple[Node, list[Found]]:
-    """The node at a path, and everything below it; see `everything_below`. Links are not followed below `path`.
+async def tree(engine: Engine, path: str, depth: int | None) -> tuple[Node, dict[str, Node]]:
+    """The node at a path, and everything below it by its path from there; see `everything_below`.
 
     Args:
         engine: of the filespace.
@@ -48,7 +48,7 @@ async def tree(engine: Engine, path: str, depth: int | None) -> tuple[Node, list
         Fault: NOT_FOUND, and as `Tree.walk`.
     """
     top = await engine.tree.entry(path, follow=True)
-    return top, await everything_below(engine.session, engine.tree, top, depth) if top.is_folder else []
+    return top, await everything_below(engine.session, engine.tree, top, depth) if top.is_folder else {}
 
 
 async def above(engine: Engine, path: str, work: Callable[[], Awaitable[T]]) -> T:

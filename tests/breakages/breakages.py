@@ -151,7 +151,7 @@ BREAKAGES = [
     ),
     Breakage(
         9, "a name does not know its place", "lucidfs/crypto/keys.py",
-        '    return struct.pack(">4sQQB", b"name", parent, node, kind)', '    return b"name"',
+        '    return _NAME_PLACE.pack(b"name", parent, node, kind)', '    return b"name"',
         "tests/unit/test_crypto_keys.py",
     ),
     Breakage(

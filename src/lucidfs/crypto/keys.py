@@ -18,6 +18,8 @@ FRAME_CIPHERS_KEPT = 1024  # file keys derived and kept; one is about 1 KiB with
 _VERSION = b"\x01"
 _NAME_ROOMS = (16, 32, 64, 128, 256)  # sealed names show one of five lengths, not their own
 _TARGET_ROOM = 64
+_NAME_PLACE = struct.Struct(">4sQQB")
+_NO_NAMES = (b"", b".", b"..")
 
 
 class FilespaceKeys:
@@ -60,12 +62,13 @@ class FilespaceKeys:
         plain = self._names.open(sealed, 1, _name_place(parent, node, kind))
         if len(plain) not in _NAME_ROOMS:
             raise Fault(Code.CORRUPT, "a sealed name has no legal length")
+        raw = _unpad(plain, 1)
+        if raw in _NO_NAMES or b"/" in raw or b"\0" in raw:  # another client sealed it: it may have put anything in
+            raise Fault(Code.CORRUPT, "a sealed name is not a legal name")
         try:
-            name = _unpad(plain, 1).decode()
-            _name_bytes(name)  # another client sealed it: it may have put anything in
-        except (UnicodeDecodeError, Fault):
+            return raw.decode()
+        except UnicodeDecodeError:
             raise Fault(Code.CORRUPT, "a sealed name is not a legal name") from None
-        return name
 
     def seal_target(self, target: str, node: int) -> bytes:
         """A link's target for node `node`. Raises Fault(INVALID) or Fault(NAME_TOO_LONG)."""
@@ -103,7 +106,7 @@ def _frame_cipher(key: bytes, random: Callable[[int], bytes], origin: int) -> Ae
 
 
 def _name_place(parent: int, node: int, kind: int) -> bytes:
-    return struct.pack(">4sQQB", b"name", parent, node, kind)
+    return _NAME_PLACE.pack(b"name", parent, node, kind)
 
 
 def _target_place(node: int) -> bytes:
@@ -142,7 +145,7 @@ def _utf8(text: str, what: str) -> bytes:
 
 def _unpad(plain: bytes, width: int) -> bytes:
     """`length | bytes | zeros`, the length in `width` bytes. Raises Fault(CORRUPT) for anything else."""
-    end = width + int.from_bytes(plain[:width], "big")
+    end = width + (plain[0] if width == 1 else int.from_bytes(plain[:width], "big"))
     if end > len(plain) or plain.count(0, end) != len(plain) - end:
         raise Fault(Code.CORRUPT, "sealed text is padded wrongly")
     return plain[width:end]

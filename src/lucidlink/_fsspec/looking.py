@@ -85,7 +85,7 @@ class Looking(Places):
             top, found = self._run(path, lambda engine, inner: _bulk.tree(engine, inner, maxdepth))
         except (FileNotFoundError, NotADirectoryError):
             return {} if detail else []
-        infos = {f"{name}/{each.relative}": each.node for each in found if withdirs or not each.node.is_folder}
+        infos = {f"{name}/{below}": node for below, node in found.items() if withdirs or node.kind is not Kind.FOLDER}
         if not top.is_folder or withdirs:
             infos[name] = top
         names = sorted(infos)
@@ -167,17 +167,17 @@ def _folder_info(name: str, node: Node | None = None) -> Info:
 
 
 def info_of(name: str, node: Node, link: Node | None = None) -> Info:
-    kind = "directory" if node.is_folder else "link" if node.kind is Kind.LINK else "file"
+    folder = node.kind is Kind.FOLDER
     shown = link or node
     info: Info = {
         "name": name,
-        "size": 0 if node.is_folder else node.size,
-        "type": kind,
+        "size": 0 if folder else node.size,
+        "type": "directory" if folder else "link" if node.kind is Kind.LINK else "file",
         "created": node.ctime_ns / _NS,
         "mtime": node.mtime_ns / _NS,
         "ino": node.id,
-        "revision": node.version if node.is_folder else node.revision,
-        "islink": shown.is_link,
+        "revision": node.version if folder else node.revision,
+        "islink": shown.kind is Kind.LINK,
     }
     if shown.target is not None:
         info["destination"] = shown.target
