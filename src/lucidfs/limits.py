@@ -65,7 +65,10 @@ GRANT_SLACK_S = 60.0  # a client stops using one this long before its end
 DEAD_OBJECT_GRACE_S = 3600.0  # an open reader keeps what it opened at least this long
 
 # Client memory and disk
-MEMORY_CACHE_BYTES = 256 * MIB  # plaintext frames per linked filespace
+MEMORY_CACHE_BYTES = 256 * MIB  # plaintext frames per linked filespace, where nobody looked at the machine
+MEMORY_CACHE_SHARE = 16  # the default of fs.cache.memory is this part of the machine's memory, within …
+MEMORY_CACHE_BYTES_LEAST = 64 * MIB
+MEMORY_CACHE_BYTES_MOST = 1024 * MIB  # … these: a page cache takes all that is free, but processes have one each here
 DISK_CACHE_MIB = 1024  # default of fs.cache.size
 UPLOAD_BYTES_MAX = 64 * MIB  # sealed bytes waiting for the store per filespace; then writers wait
 READ_AHEAD_BYTES_MAX = 16 * MIB

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from lucidfs.limits import DISK_CACHE_MIB, MEMORY_CACHE_BYTES, MIB
+from lucidfs.engine.cache.sizing import default_memory_bytes
+from lucidfs.limits import DISK_CACHE_MIB, MIB
 from lucidlink.exceptions import ConfigurationError
 
 HUB_URL_DEFAULT = "http://127.0.0.1:7117"
@@ -47,11 +48,12 @@ def read_options(config: Mapping[str, str] | None) -> Options:
             raise ConfigurationError(f"{key}: unknown option; known are {', '.join(_KNOWN)}")
         if not isinstance(value, str):
             raise ConfigurationError(f"{key}: expected a string, got {type(value).__name__}")
+    memory = given.get("fs.cache.memory")
     return Options(
         hub_url=_url(given),
         allow_plaintext=_flag("hub.allow_plaintext", given.get("hub.allow_plaintext", "false")),
         cache_bytes=_megabytes("fs.cache.size", given.get("fs.cache.size", str(DISK_CACHE_MIB))) * MIB,
-        memory_bytes=_megabytes("fs.cache.memory", given.get("fs.cache.memory", str(MEMORY_CACHE_BYTES // MIB))) * MIB,
+        memory_bytes=default_memory_bytes() if memory is None else _megabytes("fs.cache.memory", memory) * MIB,
     )
 
 

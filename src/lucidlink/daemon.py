@@ -42,7 +42,7 @@ class Daemon:
         config: string options: "hub.url" (else the environment's LUCIDLINK_HUB, else http://127.0.0.1:7117),
             "hub.allow_plaintext" ("true": speak without TLS to another machine), "fs.cache.size" (MB of disk cache
             for each filespace, default 1024), "fs.cache.memory" (MB of memory for what was read and written lately,
-            for each filespace, default 256).
+            for each filespace; default: a sixteenth of the machine's, at most 1024).
         storage: where local files go; None: sandboxed.
 
     Raises:
