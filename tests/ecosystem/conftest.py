@@ -1,7 +1,12 @@
 """What users run on top: each library on a real hub, by `pip install -e '.[ecosystem]' && pytest tests/ecosystem`.
 
 Plain `pytest` does not look in here, because the libraries weigh a gigabyte. Nothing is skipped: a library that is
-missing fails. `--libraries FILE` writes the table of docs/LIBRARIES.md from the outcomes.
+missing fails. `--libraries FILE` writes the outcomes into the table of docs/LIBRARIES.md; rows of what was not run
+stay as they are.
+
+The folder `heavy` holds what weighs gigabytes or holds others back to old versions, and is entered only when named:
+`pip install -e '.[ecosystem,ecosystem-heavy]' && pytest tests/ecosystem/heavy`. From PyPI, Linux gets a torch with
+CUDA; `--extra-index-url https://download.pytorch.org/whl/cpu` finds a smaller one.
 """
 
 from __future__ import annotations
@@ -99,6 +104,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "library(name, what): which library is used for what")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    named = any("heavy" in argument for argument in config.args)
+    return True if collection_path == Path(__file__).parent / "heavy" and not named else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:  # their warnings are theirs, and what they forget to close too
         if Path(__file__).parent in item.path.parents:
@@ -124,13 +134,26 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     outcomes = session.config.stash.get(OUTCOMES, {})
     if not target or not outcomes:
         return
-    rows = [f"| {name} | {_version(name)} | {what} | {result} |" for (name, what), result in sorted(outcomes.items())]
-    Path(session.config.rootpath, target).write_text(
+    path = Path(session.config.rootpath, target)
+    rows = dict(_rows(path.read_text())) if path.exists() else {}
+    for (name, what), result in outcomes.items():
+        rows[name, what] = f"| {name} | {_version(name)} | {what} | {result} |"
+    path.write_text(
         "# Libraries\n\n"
-        "Written by `pytest tests/ecosystem --libraries docs/LIBRARIES.md`: what was run, over `lucidlink://` or on\n"
-        f"streams of `filespace.fs.open`, with Python {platform.python_version()}.\n\n"
-        "| library | version | what was run | result |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        "Written by `pytest tests/ecosystem --libraries docs/LIBRARIES.md` and the same with `tests/ecosystem/heavy`:\n"
+        "what was run, over `lucidlink://` or on streams of `filespace.fs.open`, with Python "
+        f"{platform.python_version()}.\n\n"
+        "| library | version | what was run | result |\n|---|---|---|---|\n"
+        + "\n".join(row for _, row in sorted(rows.items()))
+        + "\n"
     )
+
+
+def _rows(table: str) -> Iterator[tuple[tuple[str, str], str]]:
+    for line in table.splitlines():
+        match line.strip("| ").split(" | "):
+            case [name, _, what, "works" | "fails"]:
+                yield (name, what), line
 
 
 def _version(name: str) -> str:
