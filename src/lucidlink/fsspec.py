@@ -22,6 +22,7 @@ _FSSPEC_OPTIONS = {  # AbstractFileSystem's own
     "skip_instance_cache", "use_listings_cache", "listings_expiry_time", "max_paths", "asynchronous", "loop",
     "batch_size",
 }  # fmt: skip
+_IGNORED_OPTIONS = {"client_kwargs"}  # of HTTP drivers: datasets gives it to every driver below a compressed file
 
 
 class LucidLinkFileSystem(Transfers):
@@ -37,7 +38,7 @@ class LucidLinkFileSystem(Transfers):
         sync_mode: whether `close` syncs first.
         hub: the hub's URL; None: the environment's LUCIDLINK_HUB, else the local default.
         allow_plaintext: speak without TLS to a hub on another machine.
-        kwargs: fsspec's own options.
+        kwargs: fsspec's own options; `client_kwargs` is ignored.
 
     Raises:
         ConfigurationError: an unknown option, a bad value, or no token; the message names it.
@@ -54,7 +55,7 @@ class LucidLinkFileSystem(Transfers):
         allow_plaintext: bool = False,
         **kwargs: Any,
     ) -> None:
-        unknown = set(kwargs) - _FSSPEC_OPTIONS
+        unknown = set(kwargs) - _FSSPEC_OPTIONS - _IGNORED_OPTIONS
         if unknown:
             raise ConfigurationError(f"{sorted(unknown)[0]}: unknown option of a lucidlink filesystem")
         super().__init__(**{**kwargs, "use_listings_cache": False})

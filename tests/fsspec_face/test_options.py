@@ -66,6 +66,12 @@ def test_a_wrong_option_is_named(shared: World, options: dict[str, Any], named: 
     assert shared.tokens["admin"] not in str(refused.value)
 
 
+def test_options_of_http_drivers_are_ignored(shared: World) -> None:
+    fs = FS(token=shared.tokens["admin"], hub=shared.hub.url, client_kwargs={"trust_env": True})
+    assert "client_kwargs" not in fs.options
+    fs.close()
+
+
 def test_token_and_hub_come_from_the_environment(
     shared: World, home: str, driver: FS, monkeypatch: pytest.MonkeyPatch
 ) -> None:

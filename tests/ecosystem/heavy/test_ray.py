@@ -39,7 +39,7 @@ def cluster(shared: World) -> Iterator[None]:
 
 
 @library(
-    "ray", "Ray Data: parquet, csv and json, paths and lucidlink:// URLs with filesystem=, bare or in FSSpecHandler"
+    "ray", "Ray Data: parquet, csv, json by paths and lucidlink:// URLs with filesystem=, bare or in FSSpecHandler"
 )
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_filesystem(driver: Driver, home: str, url: str, frame: pd.DataFrame, wrapped: bool) -> None:
