@@ -55,7 +55,7 @@ def test_pandas(url: str, frame: pd.DataFrame) -> None:
     assert len(pd.read_parquet(f"{url}/parts", filters=[("kind", "==", "red")])) == (frame["kind"] == "red").sum()
 
 
-@library("pandas, dask", "the quick start's snippets as they stand, by the documents of the SDK")
+@library("dask", "the quick start's pandas and dask snippets, as they stand")
 def test_quick_start(driver: Driver, shared: Any, frame: pd.DataFrame) -> None:
     snippets = [code for code in seeds.snippets() if re.search("pandas|dask", code)]
     assert len(snippets) == 2
