@@ -30,7 +30,7 @@ class LucidLinkFileSystem(Transfers):
 
     Paths are `lucidlink://workspace/filespace/path` or `lucidlink://filespace.workspace/path`. Folders that are missing
     above a file that is written are made. Any thread may use an instance, also in a forked child. Instances of the same
-    options share one client, and a pickle of an instance holds the token: treat it like the token.
+    options share one client. A pickle of an instance, and its `to_json`, holds the token: treat it like the token.
 
     Args:
         token: of the service account; None: the environment's LUCIDLINK_TOKEN.
