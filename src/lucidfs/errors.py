@@ -48,6 +48,7 @@ class Code(IntEnum):
     UNAVAILABLE = 25
     ID_TAKEN = 26
     UNSUPPORTED = 27
+    REPLACED = 28  # an external object is no longer the one that was linked
 
 
 class Meaning(NamedTuple):
@@ -87,6 +88,7 @@ MEANINGS: dict[Code, Meaning] = {
     Code.UNAVAILABLE: Meaning(errno.ECONNREFUSED, ConnectionError, 503, True),
     Code.ID_TAKEN: Meaning(errno.EEXIST, FileExistsError, 409, False),
     Code.UNSUPPORTED: Meaning(errno.ENOTSUP, OSError, 501, False),
+    Code.REPLACED: Meaning(errno.ESTALE, OSError, 409, False),
 }
 
 

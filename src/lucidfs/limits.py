@@ -62,6 +62,8 @@ STORE_REQUESTS_MAX = 16  # requests of one process at one store; four times the 
 # Objects
 GRANT_S = 900.0  # life of a signed URL
 GRANT_SLACK_S = 60.0  # a client stops using one this long before its end
+SIGNED_REQUEST_S = 900  # life of a URL that is signed for one request and used at once
+S3_PAGE_BYTES_MAX = 8 * MIB  # a listing of 1,000 keys of 1,024 bytes, percent-encoded, with all else that S3 tells
 DEAD_OBJECT_GRACE_S = 3600.0  # an open reader keeps what it opened at least this long
 
 # Client memory and disk

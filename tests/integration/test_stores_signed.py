@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from lucidfs.errors import Code, Fault
-from lucidfs.objects import signed
+from lucidfs.objects import http
 from lucidfs.objects.base import ObjectName
 from lucidfs.objects.memory import MemoryStore
 from lucidfs.objects.signed import SignedStore
@@ -154,7 +154,7 @@ def test_one_connection_serves_many_calls_refusals_included(gateway: str) -> Non
     store.put(NAME, BODY)
     for offset in range(10):
         store.get(NAME, offset, 1000)
-    assert store._pool.connection_from_url(gateway).num_connections == 1
+    assert store._http._pool.connection_from_url(gateway).num_connections == 1
     store.close()
 
 
@@ -241,7 +241,7 @@ def test_a_server_that_is_not_there_passes() -> None:
 
 
 def test_a_silent_server_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signed, "STORE_READ_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(http, "STORE_READ_TIMEOUT_S", 0.05)
     done = threading.Event()
 
     def silent(_: BaseHTTPRequestHandler) -> None:

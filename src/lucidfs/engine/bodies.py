@@ -85,6 +85,8 @@ class Bodies:
                 raise
         self._grants.drop(object, put=put)
         await self._grants.need([object], put=put)
+        if put:  # what a lost reply left open is found out by reading
+            await self._grants.need([object])
         return await self._workers.run(work)
 
     def _name(self, object: int) -> ObjectName:

@@ -5,7 +5,8 @@ all that the copied database names can be copied, however long that takes. The n
 older copy last, in one step: what stands in the target is always a whole backup, of now or of before. Objects never
 change, so those that are there already are not copied again.
 
-A backup is a data folder: a hub can be started on it, or on a copy of it. It holds no administrator's token.
+A backup is a data folder: a hub can be started on it, or on a copy of it. It holds no administrator's token, but the
+key that opens the keys of S3 buckets: keep it as safe as the hub.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from lucidfs.hub.database.sqlite_copy import copy_database, snapshot
 from lucidfs.hub.fsck import objects_of, usable
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.reaper import name_of
+from lucidfs.hub.secrets import KEY_FILE
 from lucidfs.objects.base import ObjectName
 from lucidfs.objects.local import LocalStore
 from lucidfs.types import FilespaceId
@@ -78,6 +80,7 @@ def backup_hub(
                 done = _copy_objects(tx, LocalStore(data / OBJECTS_FOLDER), store, progress)
         finally:
             copied.close()
+    _copy_key(data / KEY_FILE, target / KEY_FILE)
     _put_in_place(partial, target / DATABASE_FILE)
     _prune(target / DATABASE_FILE, store)
     _mark(target, {"hub": owner, "finished": clock.now_ns() // 10**9, "objects": done.objects, "bytes": done.bytes})
@@ -162,6 +165,20 @@ def _put_in_place(partial: Path, database: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _copy_key(source: Path, target: Path) -> None:
+    """The key of the hub's secrets; a hub that never ran has none."""
+    if not source.exists():
+        return
+    partial = target.with_name(f".{target.name}")
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, source.read_bytes())
+        os.fsync(file)
+    finally:
+        os.close(file)
+    os.replace(partial, target)
 
 
 def _prune(database: Path, store: LocalStore) -> None:

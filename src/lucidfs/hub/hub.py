@@ -27,6 +27,7 @@ from lucidfs.hub.metrics import Metrics
 from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.scene import Caller
 from lucidfs.hub.reaper import Reaper
+from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.sessions import Session, Sessions
 from lucidfs.hub.settings import HubSettings
 from lucidfs.hub.sweeper import Sweeper, Uploads
@@ -54,6 +55,7 @@ class Hub:
         random: source of random bytes.
         settings: see `HubSettings`.
         hold: keeps objects from being deleted while a backup runs; None: nobody else can reach them.
+        secrets: seals the keys of S3 buckets; None: this hub keeps none, and has no data stores.
     """
 
     def __init__(
@@ -65,11 +67,13 @@ class Hub:
         random: Callable[[int], bytes],
         settings: HubSettings | None = None,
         hold: Hold | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self.database = database
         self.store = store
         self.clock = clock
         self.random = random
+        self.secrets = secrets
         self.settings = settings or HubSettings()
         self.metrics = Metrics()
         self.table = LockTable(self.fresh_id)

@@ -19,6 +19,7 @@ from lucidfs.hub.bootstrap import DATABASE_FILE, OBJECTS_FOLDER, is_bootstrapped
 from lucidfs.hub.database.sqlite import SqliteDatabase
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.hub import Hub
+from lucidfs.hub.secrets import load_secrets
 from lucidfs.hub.settings import HubSettings
 from lucidfs.hub.web import Knocks, application
 from lucidfs.limits import HTTP_IDLE_S, UNFINISHED_S
@@ -69,7 +70,15 @@ async def running(
         if unfinished := store.remove_unfinished(SystemClock().now_ns() - int(UNFINISHED_S * 1e9)):
             log.info("%d unfinished uploads were removed", unfinished)
         settings = replace(settings or HubSettings(), objects_mark=str(store.mark(os.urandom)))
-        hub = Hub(database, store, clock=SystemClock(), random=os.urandom, settings=settings, hold=Hold(data))
+        hub = Hub(
+            database,
+            store,
+            clock=SystemClock(),
+            random=os.urandom,
+            settings=settings,
+            hold=Hold(data),
+            secrets=load_secrets(data, os.urandom),
+        )
         server: asyncio.Server | None = None
         knocks = Knocks(hub.settings.handshake_s)
         runner = web.AppRunner(

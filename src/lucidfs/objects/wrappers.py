@@ -133,7 +133,7 @@ class Retrying:
             except (OSError, Fault) as error:
                 if not is_passing(error):
                     raise
-                pause_s = wait_s * self._jitter()
+                pause_s = max(wait_s * self._jitter(), getattr(error, "retry_after_s", 0.0))
                 if self._closed or self._clock.monotonic_s() + pause_s > end_s:
                     raise self._gave_up(error) from error
             self._sleep(pause_s)
