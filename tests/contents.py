@@ -81,7 +81,7 @@ class Client:
         self.workers: Runner = Workers(settings.workers)
         self.files = Files(
             session, engine.tree, engine.locks, self.keys, Ids(os.urandom), self.store, settings, CLOCK, os.urandom,
-            self.workers, grants,
+            self.workers, grants, externals=engine.files.externals,
         )  # fmt: skip
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ SMALL_BYTES_MAX = 2 * (FRAME_BYTES + FRAME_OVERHEAD_BYTES)  # sealed content up 
 # size of chunks) travels inside the commit: one round trip, no upload
 OBJECT_BYTES_MIN = 4 * MIB  # plaintext that a streaming writer gathers into one object: such bodies are near wire speed
 OBJECT_BYTES_MAX = 64 * MIB  # the gateway refuses more
+ETAG_CHARACTERS_MAX = 255  # of an external object; S3 has 32 to 38
 FILE_BYTES_MAX = 2**62  # sizes are signed 64-bit everywhere
 EXTENTS_PAGE = 2048  # extents in one reply: about 1 MiB of message
 LISTING_PAGE = 4096  # entries in one reply: about 1 MiB of message
@@ -34,6 +35,15 @@ HTTP_IDLE_S = 75.0  # silence between two HTTP requests of one connection
 CONNECTIONS_PER_ADDRESS_MAX = 1024
 FAILED_LOGINS_MAX = 10  # per address and minute; further ones are answered TOO_MANY
 GRANTS_PER_REQUEST_MAX = 256
+LINKS_PER_REQUEST_MAX = 1024  # external files made by one request: about 1 MiB with long keys
+LINKS_PAGE = 1024  # external files in one page of a data store's
+URL_CHARACTERS_MAX = 8192  # of an HTTP link; what servers take
+DATA_STORES_MAX = 1024  # of one filespace
+DATA_STORE_NAME_MAX = 255  # characters
+URL_MINUTES_MIN = 4320  # life of the URLs that a data store signs, as the seed documents bound it: three days …
+URL_MINUTES_MAX = 10_080  # … to a week, the longest that S3 signs for
+SIGNED_BACKDATE_S = 300  # signed as of this long ago, for stores whose clocks are behind the hub's
+HTTP_LINK_S = 86_400  # how long a client may use the URL of an HTTP link before it asks whether there is another
 
 # Sessions and locks
 SESSION_LIMIT_S = 10.0  # silence after which a session is expired and fenced (promise 6)

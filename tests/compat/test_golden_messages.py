@@ -28,6 +28,9 @@ WAIT = m.Wait(250, [9, 8])
 LOCK = m.LockInfo(9, 10, 4, 2**62, "ci", LockMode.SHARED, 100, 0, True, 6)
 FILESPACE = m.FilespaceInfo(2**63 - 1, "data", 1, Role.WRITE)
 
+STORE = m.DataStore(21, "films", "AKIA", "bucket", "us-east-1", "https://s3.example", 4320, True, "00112233", 10**18, 5)
+EXTERNAL = m.External(10, 1, "films", "a/b.mov", "etag", 2**40, "https://s3.example/bucket/a/b.mov?X", 10**18)
+
 EXAMPLES: list[m.Message] = [
     m.Hello(1, "00112233445566aa", b"n" * 32, 7, 8, [1, 2], "lucid/1"),
     m.Login(b"s" * 64),
@@ -42,6 +45,11 @@ EXAMPLES: list[m.Message] = [
     m.GetStatistics(),
     m.ListLocks(10),
     m.ListTree([1, 10], 3),
+    m.GrantExternal([10, 11]),
+    m.ListDataStores(),
+    m.GetDataStore("films"),
+    m.ListLinks("films", 10, 100),
+    m.SignHead("films", "a/b.mov"),
     m.Create(1, NEW_NODE, NEW_CONTENT, WAIT),
     m.CreateFolders(1, [NEW_NODE]),
     m.Delete(PATH, True, True, 10, WAIT),
@@ -51,6 +59,11 @@ EXAMPLES: list[m.Message] = [
     m.Unlock(10, 4, 100, 50),
     m.Reserve(1, b"a" * 16),
     m.Unreserve(1, b"a" * 16),
+    m.AddDataStore(STORE, "secret"),
+    m.RekeyDataStore("films", "AKIB", "secret"),
+    m.RemoveDataStore("films"),
+    m.LinkFiles([m.NewLink(1, NEW_NODE, 21, "a/b.mov", 2**40, "etag")]),
+    m.Relink(10, "https://host/file", 9, "etag"),
     m.Done(),
     m.Challenge(b"h" * 32),
     m.Welcome(8, True, 3, "ci", 2, "demo", 10_000, 2_500, 99, FILESPACE, 1, b"key", [(4, b"reply")], [9]),
@@ -67,6 +80,12 @@ EXAMPLES: list[m.Message] = [
     m.Locked(9),
     m.Unlocked([9, 10]),
     m.Listings([m.FolderListing(1, m.Listing([ENTRY], b"a" * 16, False, 12)), m.FolderListing(10)]),
+    m.Externals([EXTERNAL]),
+    m.DataStores([STORE]),
+    m.DataStoreSecret(STORE, "secret"),
+    m.Links([m.LinkInfo(ENTRY, "a/b.mov", "etag")], [ENTRY], True),
+    m.Signed("https://s3.example/bucket/a/b.mov?X"),
+    m.Linked([0, 2]),
     m.Goodbye("restart"),
     m.Expired("silence"),
     m.Request(1, 2, 1, m.Heartbeat()),

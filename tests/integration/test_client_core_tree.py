@@ -142,6 +142,7 @@ def test_links_lead_on(tmp_path: Path) -> None:
             await tree.make_link("/a/short", "/absolute")
             await tree.make_link("../a/short/f", "/a/up")
             await tree.make_link("missing", "/a/dangling")
+            await refused(tree.make_folders("/a/dangling/x"), Code.NOT_FOUND)  # not made where the link leads
             for path in ("/a/short/f", "/absolute/f", "/a/up", "/absolute/../../../a/up"):
                 assert (await tree.walk(path.replace("/absolute/../../../", "/"))).found().id == file
             walk = await tree.walk("/absolute/f")

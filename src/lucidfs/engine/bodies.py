@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from lucidfs.engine.grants import Grants
 from lucidfs.engine.workers import Runner
 from lucidfs.errors import Code, Fault
 from lucidfs.objects.base import ObjectName, ObjectStore
 from lucidfs.types import FilespaceId, ObjectId
 
 T = TypeVar("T")
+
+
+class Permits(Protocol):
+    """What opens a store to this client; see `engine.grants.Grants`."""
+
+    @property
+    def optional(self) -> bool: ...
+
+    async def need(self, objects: Iterable[int], *, put: bool = False) -> None: ...
+
+    def drop(self, object: int, *, put: bool = False) -> None: ...
 
 
 class Bodies:
@@ -25,7 +35,7 @@ class Bodies:
         grants: None when the store needs none.
     """
 
-    def __init__(self, store: ObjectStore, filespace: int, workers: Runner, grants: Grants | None = None) -> None:
+    def __init__(self, store: ObjectStore, filespace: int, workers: Runner, grants: Permits | None = None) -> None:
         self._store = store
         self._filespace = FilespaceId(filespace)
         self._workers = workers

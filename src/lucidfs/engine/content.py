@@ -47,6 +47,11 @@ class ContentMap:
         self._last: Extent | None = None  # where the search ended last: sequential reads find it at once
 
     @property
+    def frames(self) -> list[Extent]:
+        """What fills the whole file, in order."""
+        return self.extents
+
+    @property
     def in_objects(self) -> bool:
         """Whether any frame stands in an object of the store."""
         return any(extent.object for extent in self.extents)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from lucidfs.clock import Clock
 from lucidfs.crypto.account import AccountKeys
 from lucidfs.crypto.keys import FilespaceKeys
+from lucidfs.engine.external import Externals, Locations
 from lucidfs.engine.files import Files, Pending
 from lucidfs.engine.grants import Grants
 from lucidfs.engine.locks import Locks
@@ -27,6 +28,7 @@ from lucidfs.errors import Code, Fault
 from lucidfs.ids import Ids
 from lucidfs.namespace.names import split_path
 from lucidfs.objects.base import ObjectStore
+from lucidfs.objects.external import ExternalStore
 from lucidfs.objects.signed import SignedStore
 from lucidfs.objects.wrappers import wrap_store
 from lucidfs.types import Access, Kind, NodeId
@@ -95,6 +97,7 @@ class Engine:
                 random,
                 bodies.workers,
                 bodies.grants,
+                externals=Externals(bodies.locations, bodies.external_store, filespace, bodies.workers),
             )
         except BaseException:
             await session.close()
@@ -166,6 +169,10 @@ class _BodyWork:
         assert bare is not None
         self._ending = threading.Event()  # ends the pauses between attempts of worker threads
         self.store = wrap_store(bare, clock=clock, random=random, sleep=sleep or self._ending.wait)
+        self.locations = Locations(session, clock)
+        self.external_store = wrap_store(
+            ExternalStore(self.locations.source_of), clock=clock, random=random, sleep=sleep or self._ending.wait
+        )
         self._threads = workers is None and settings.workers > 0
         self.workers = workers or (Workers(settings.workers) if settings.workers else InlineWorkers())
         self._own_store = store is None
@@ -176,6 +183,7 @@ class _BodyWork:
             await asyncio.get_running_loop().run_in_executor(None, self.workers.close)
         else:
             self.workers.close()
+        self.external_store.close()
         if self._own_store:
             self.store.close()
 

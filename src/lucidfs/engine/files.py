@@ -21,6 +21,7 @@ from lucidfs.engine.cache.disk import DiskCache
 from lucidfs.engine.cache.memory import MemoryCache
 from lucidfs.engine.content import ContentMap
 from lucidfs.engine.draft import Draft
+from lucidfs.engine.external import Externals
 from lucidfs.engine.grants import Grants
 from lucidfs.engine.handle import Handle
 from lucidfs.engine.locks import Locks
@@ -38,9 +39,9 @@ from lucidfs.engine.writer import Uploads
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
 from lucidfs.ids import Ids
-from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX, SMALL_BYTES_MAX
+from lucidfs.limits import LOCK_TIMEOUT_S, LOCK_WAIT_S_MAX, OBJECT_BYTES_MIN, SMALL_BYTES_MAX
 from lucidfs.objects.base import ObjectStore
-from lucidfs.types import Access, LockMode
+from lucidfs.types import Access, Kind, LockMode
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Files:
         clock, random: from outside.
         workers: run transfers, ciphers and compressors; closed by whoever made them.
         grants: give the store its URLs; None when it needs none.
+        externals: objects that are linked from elsewhere.
     """
 
     def __init__(
@@ -79,20 +81,23 @@ class Files:
         random: Callable[[int], bytes],
         workers: Runner,
         grants: Grants | None = None,
+        *,
+        externals: Externals,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.publisher = Publisher(session, tree, locks, keys, ids, random)
+        self.externals = externals
+        self.publisher = Publisher(session, tree, locks, keys, ids, random, self.externals)
         self._session = session
         self._tree = tree
         self._locks = locks
         self._keys = keys
         self._ids = ids
-        self._opener = Opener(session, tree, locks, keys, ids)
+        self._opener = Opener(session, tree, locks, keys, ids, self.externals)
         self._disk = _disk_cache(settings, random)
         memory = MemoryCache(settings.memory_cache_bytes)
         frames = Frames(keys, settings.algorithm)
         bodies = Bodies(store, session.filespace, workers, grants)
-        self.source = FrameSource(frames, bodies, memory, self._disk)
+        self.source = FrameSource(frames, bodies, memory, self._disk, self.externals)
         self.uploads = Uploads(frames, bodies, memory, ids, self.loop, settings.upload_bytes)
         self._flushing: set[asyncio.Task[Any]] = set()
         self._handles: WeakSet[Handle] = WeakSet()  # one that the program dropped publishes nothing
@@ -205,21 +210,31 @@ class Files:
     async def copy(self, source: str, target: str) -> Node:
         """Make `target` have the content of `source`: both share the sealed frames, no byte moves.
 
+        The copy of an external file is an own file: its bytes are read here and sealed.
+
         Raises:
             Fault: NOT_FOUND, IS_A_FOLDER, LOCKED, CORRUPT, TOO_LARGE (more extents than one commit takes).
         """
         for _ in range(RACES_MAX):
             handle = await self.open(source)
             content = handle.content
+            if handle.node is not None and handle.node.kind is Kind.EXTERNAL:
+                return await self._copy_external(handle, target)
             await handle.close()
             walk = await self._tree.walk(target, access=Access.WRITE, wait_ms=_wait_ms(None))
-            if walk.node is not None:
-                check_file(walk.node)
-                if walk.node.id == content.node:
-                    return walk.node
+            there = walk.node
+            replaces = there.id if there is not None and there.kind is Kind.EXTERNAL else 0
+            if replaces:
+                there = None
+            if there is not None:
+                check_file(there)
+                if there.id == content.node:
+                    return there
             folder = walk.parent if walk.node is not None else walk.place()
-            number = self._ids.take() if walk.node is None else walk.node.id
-            place = Target(target, walk.node, folder, walk.name, number=number, handle=0, wait_ms=_wait_ms(None))
+            number = self._ids.take() if there is None else there.id
+            place = Target(
+                target, there, folder, walk.name, number=number, handle=0, wait_ms=_wait_ms(None), replaces=replaces
+            )
             try:
                 await self.publisher.send(place, _copy_of(content))
             except Fault as fault:
@@ -229,6 +244,24 @@ class Files:
             assert place.node is not None
             return place.node
         raise Fault(Code.STALE, f"{source} changes faster than it can be copied")
+
+    async def _copy_external(self, source: Handle, target: str) -> Node:
+        try:
+            copy = await self.open(target, read=False, write=True, create=True, truncate=True)
+            try:
+                room = memoryview(bytearray(OBJECT_BYTES_MIN))
+                at = 0
+                while count := await source.read(at, room):
+                    await copy.write(at, room[:count])
+                    at += count
+            except BaseException:
+                await copy.abort()
+                raise
+            await copy.close()
+        finally:
+            await source.close()
+        assert copy.node is not None, "it was made"
+        return copy.node
 
     # --- all of them ----------------------------------------------------------------------------------------------
 

@@ -6,17 +6,18 @@ from typing import NamedTuple
 
 from lucidfs.crypto.keys import FilespaceKeys
 from lucidfs.engine.content import ContentMap
+from lucidfs.engine.external import Externals
 from lucidfs.engine.locks import Locks
 from lucidfs.engine.maps import current_content, whole_content
 from lucidfs.engine.node import Node
-from lucidfs.engine.publish import Target, check_file
+from lucidfs.engine.publish import READ_ONLY, Target, check_file
 from lucidfs.engine.session import Session
 from lucidfs.engine.tree import Tree
 from lucidfs.engine.walk import Walk
 from lucidfs.errors import Code, Fault
 from lucidfs.format.content import content_mac
 from lucidfs.ids import Ids
-from lucidfs.types import Access, LockMode
+from lucidfs.types import Access, Kind, LockMode
 from lucidfs.wire.messages import NewContent, Reserve, Wait
 
 RACES_MAX = 64  # an open that loses this often meets something else than races
@@ -37,7 +38,10 @@ class Wish(NamedTuple):
 class Opener:
     """Opens of one filespace. All methods run on the loop's thread and raise `Fault`."""
 
-    def __init__(self, session: Session, tree: Tree, locks: Locks, keys: FilespaceKeys, ids: Ids) -> None:
+    def __init__(
+        self, session: Session, tree: Tree, locks: Locks, keys: FilespaceKeys, ids: Ids, externals: Externals
+    ) -> None:
+        self._externals = externals
         self._session = session
         self._tree = tree
         self._locks = locks
@@ -72,10 +76,20 @@ class Opener:
             if wish.lock is None:
                 return await self._new(wish, walk, folder, number)
             node = await self.make_empty(folder, walk.name, wish.exclusive)
-        check_file(node)
+        external = node.kind is Kind.EXTERNAL
+        if external and wish.write:
+            if not wish.truncate:
+                raise Fault(Code.DENIED, READ_ONLY)
+            return await self._replacing(wish, walk, node, number)
+        if not external:
+            check_file(node)
         target = Target(wish.path, node, walk.parent, walk.name, number=node.id, handle=number, wait_ms=wish.wait_ms)
         if wish.lock is not None:
             return target, await self._locked(target, node, wish.lock)
+        if external:
+            if walk.external is None:
+                raise Fault(Code.CORRUPT, f"{wish.path}: the hub does not say which object it is")
+            return target, self._externals.map_of(walk.external, node.id, wish.path)
         if walk.content is None:
             return target, ContentMap(node.id, node.revision, 0)
         return target, await whole_content(self._session, self._keys, node.id, walk.content, wish.path)
@@ -96,13 +110,29 @@ class Opener:
         )
         return target, ContentMap(target.number, 0, 0)
 
-    async def make_empty(self, folder: Node, name: str, exclusive: bool) -> Node:
-        """Make an empty file now. Raises Fault(STALE) when somebody else did and that is as good."""
+    async def _replacing(self, wish: Wish, walk: Walk, node: Node, number: int) -> tuple[Target, ContentMap]:
+        """An own file to be made in the place of an external one when it is published; at once when it is locked."""
+        folder = walk.place()
+        if wish.lock is not None:
+            made = await self.make_empty(folder, walk.name, False, replace=node.id)
+            target = Target(wish.path, made, folder, walk.name, number=made.id, handle=number, wait_ms=wish.wait_ms)
+            return target, await self._locked(target, made, wish.lock)
+        fresh = self._ids.take()
+        target = Target(
+            wish.path, None, folder, walk.name, number=fresh, handle=number, wait_ms=wish.wait_ms, replaces=node.id
+        )
+        return target, ContentMap(fresh, 0, 0)
+
+    async def make_empty(self, folder: Node, name: str, exclusive: bool, replace: int = 0) -> Node:
+        """Make an empty file now, in the place of an external one if asked to.
+
+        Raises Fault(STALE) when somebody else did and that is as good.
+        """
         for _ in range(RACES_MAX):
             number, generation = self._ids.take(), self._ids.take()
             content = NewContent(0, generation, content_mac(self._keys, number, 0, generation, []))
             try:
-                return await self._tree.create_file(folder, name, content, node=number, wait=Wait())
+                return await self._tree.create_file(folder, name, content, node=number, wait=Wait(), replace=replace)
             except Fault as fault:
                 if fault.code is Code.EXISTS and not exclusive:
                     raise Fault(Code.STALE, "somebody else made it first") from None
@@ -115,6 +145,8 @@ class Opener:
         """Take the lock of an open; the content is read after it was granted, because it may have changed before."""
         await self._locks.acquire(node.id, target.handle, mode, timeout_s=target.wait_ms / 1000)
         try:
+            if node.kind is Kind.EXTERNAL:
+                return await self._externals.current(node.id, target.path)
             target.node, content = await current_content(self._session, self._tree, self._keys, node.id, target.path)
         except BaseException as error:
             await self._locks.release_all(target.handle)

@@ -16,6 +16,7 @@ from lucidfs.crypto.keys import FilespaceKeys
 from lucidfs.engine.backoff import pause_s
 from lucidfs.engine.content import ContentMap
 from lucidfs.engine.draft import Draft, make_draft
+from lucidfs.engine.external import Externals
 from lucidfs.engine.locks import Locks
 from lucidfs.engine.maps import current_content
 from lucidfs.engine.node import Node
@@ -32,6 +33,9 @@ from lucidfs.wire.messages import Commit, NewContent, Path, Unreserve, Wait
 
 _LOCK_AFTER = 4  # lost races after which a commit takes a lock, so that a long append is not overtaken for ever
 _PLACES_MAX = 64  # a path that changes hands this often while one commit tries meets something else than races
+READ_ONLY = (
+    "it is linked from another store and read-only: open it with 'w' to put an own file in its place, or copy it"
+)
 _JITTER_S = 0.004  # about a round trip
 
 
@@ -47,11 +51,15 @@ class Target:
         handle: whose locks the commits rely on.
         exclusive: the file must be new; its name is reserved.
         wait_ms: how long a commit waits for locks of other clients.
+        replaces: id of the external file whose place the file to be made takes; 0: none.
         at: the path that must lead to `folder`, when that is a guess; None: it was looked up.
         unsure: generation and size of a commit whose answer never came: it may have been applied.
     """
 
-    __slots__ = ("at", "exclusive", "folder", "handle", "name", "node", "number", "origin", "path", "unsure", "wait_ms")
+    __slots__ = (
+        "at", "exclusive", "folder", "handle", "name", "node", "number", "origin", "path", "replaces", "unsure",
+        "wait_ms",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -65,6 +73,7 @@ class Target:
         wait_ms: int,
         exclusive: bool = False,
         at: Path | None = None,
+        replaces: int = 0,
     ) -> None:
         self.at = at
         self.path = path
@@ -75,6 +84,7 @@ class Target:
         self.handle = handle
         self.wait_ms = wait_ms
         self.exclusive = exclusive
+        self.replaces = replaces
         self.unsure = (0, 0)
 
 
@@ -97,7 +107,9 @@ class Publisher:
         keys: FilespaceKeys,
         ids: Ids,
         random: Callable[[int], bytes],
+        externals: Externals,
     ) -> None:
+        self._externals = externals
         self._session = session
         self._tree = tree
         self._locks = locks
@@ -149,6 +161,10 @@ class Publisher:
     async def newest(self, target: Target) -> ContentMap:
         """The current content of the file. Raises Fault: NOT_FOUND, CORRUPT, UNAVAILABLE."""
         assert target.node is not None, "a file that was not made has no content"
+        if target.node.kind is Kind.EXTERNAL:
+            external = await self._externals.current(target.node.id, target.path)
+            target.node = target.node._replace(size=external.size, revision=external.revision)
+            return external
         target.node, content = await current_content(self._session, self._tree, self._keys, target.node.id, target.path)
         return content
 
@@ -216,10 +232,16 @@ class Publisher:
         try:
             with _unsure(target, content):
                 node = await self._tree.create_file(
-                    target.folder, target.name, content, node=target.number, wait=wait, at=target.at
+                    target.folder,
+                    target.name,
+                    content,
+                    node=target.number,
+                    wait=wait,
+                    at=target.at,
+                    replace=target.replaces,
                 )
         except Fault as fault:
-            if target.at is not None and fault.code is Code.STALE:
+            if (target.at is not None or target.replaces) and fault.code is Code.STALE:
                 self._tree.wrong_place(target.path)
                 await self._find_place(target)
                 return await self._make(target, draft) if target.node is None else None
@@ -237,12 +259,14 @@ class Publisher:
 
     async def _find_place(self, target: Target) -> None:
         """Where the path leads now. Raises Fault: NOT_FOUND (its folder), IS_A_FOLDER."""
-        target.at = None
+        target.at, target.replaces = None, 0
         walk = await self._tree.walk(target.path, access=Access.WRITE, wait_ms=target.wait_ms)
-        if walk.node is not None:
+        if walk.node is not None and walk.node.kind is not Kind.EXTERNAL:
             check_file(walk.node)
             target.node = walk.node
             return
+        if walk.node is not None:
+            target.replaces = walk.node.id
         target.node, target.folder, target.name = None, walk.place(), walk.name
         target.number = self._ids.take()
 
@@ -290,4 +314,4 @@ def check_file(node: Node) -> None:
     if node.is_folder:
         raise Fault(Code.IS_A_FOLDER, "it is a folder")
     if node.kind is not Kind.FILE:
-        raise Fault(Code.UNSUPPORTED, "files in external stores cannot be opened by this version")
+        raise Fault(Code.DENIED, READ_ONLY)

@@ -16,6 +16,7 @@ from lucidfs.engine.cache.disk import DiskCache
 from lucidfs.engine.cache.memory import MemoryCache
 from lucidfs.engine.cache.slots import Slots
 from lucidfs.engine.content import ContentMap, FrameKey, Plain, keys_of
+from lucidfs.engine.external import Externals
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
 from lucidfs.limits import (
@@ -43,16 +44,20 @@ class FrameSource:
         bodies: the store.
         memory: plaintext that was used lately.
         disk: sealed bytes that were fetched lately; None keeps none.
+        externals: objects that are linked from elsewhere, and come as plaintext.
 
     Attributes:
         ahead_bytes: how far one reader may fetch ahead: what all fetch must stay in memory until it is read.
     """
 
-    def __init__(self, frames: Frames, bodies: Bodies, memory: MemoryCache, disk: DiskCache | None) -> None:
+    def __init__(
+        self, frames: Frames, bodies: Bodies, memory: MemoryCache, disk: DiskCache | None, externals: Externals
+    ) -> None:
         self.ahead_bytes = 0
         self._frames = frames
         self._bodies = bodies
         self._disk = disk
+        self._externals = externals
         self._slots = Slots()
         self._flights: dict[FrameKey, Flight] = {}
         self.memory = memory
@@ -161,6 +166,8 @@ class FrameSource:
             plains = await self._bodies.run(lambda: self._open_from_disk(run))
             if plains is not None:
                 return plains
+        if first.object < 0:
+            return await self._externals.fetch(first, _sealed_bytes(run), partial(self._take_plain, run))
         then = partial(self._open, run, path=path, keep=not self._bodies.nearby)  # one copy on this disk is enough
         try:
             return await self._bodies.get(first.object, first.offset, _sealed_bytes(run), then)
@@ -193,6 +200,21 @@ class FrameSource:
             self._disk.put(sealed)
         return plains
 
+    def _take_plain(self, run: list[Extent], body: bytes) -> Plains:
+        """Keep frames that came as plaintext in the caches, sealed on disk. Runs in a worker."""
+        view = memoryview(body)
+        plains: Plains = {}
+        start = 0
+        for extent in run:
+            for key, length in zip(keys_of(extent), extent.lengths, strict=True):
+                plains[key] = room = self._slots.room(length)
+                room[:] = view[start : start + length]
+                start += length
+        self.memory.put_all(plains)
+        if self._disk is not None:
+            self._disk.put([(key, memoryview(self._frames.seal_stored(plain, *key))) for key, plain in plains.items()])
+        return plains
+
     def _open_from_disk(self, run: list[Extent]) -> Plains | None:
         """Frames from the disk cache; None when one is gone or bad, so that all are fetched. Runs in a worker."""
         assert self._disk is not None
@@ -220,7 +242,7 @@ async def read_whole(source: FrameSource, content: ContentMap, path: str) -> byt
     ahead = source.ahead_bytes // FRAME_BYTES
     parts: list[Plain] = []
     at = 0
-    for extent in [*content.extents, None]:
+    for extent in [*content.frames, None]:
         start = content.size if extent is None else extent.first * FRAME_BYTES
         if start > at:
             parts.append(bytes(start - at))

@@ -197,6 +197,8 @@ class Tree:
                 if exist_ok and walk.node.is_folder:
                     return walk.node
                 raise Fault(Code.EXISTS, "it exists already")
+            if walk.dangling:  # as on a disk, where a folder is made in its parent, which is not there
+                raise Fault(Code.NOT_FOUND, "a symbolic link in the path leads to nothing")
             assert walk.folder is not None
             nodes, parent = [], walk.folder.id
             for name in walk.missing:
@@ -234,6 +236,7 @@ class Tree:
         node: int | None = None,
         wait: Wait = _NO_WAIT,
         at: messages.Path | None = None,
+        replace: int = 0,
     ) -> Node:
         """Make a file in a folder, with its content, in one step.
 
@@ -244,16 +247,17 @@ class Tree:
             node: its id, needed when there is content, which is bound to it; then ID_TAKEN is the caller's to handle.
             wait: how to meet locks and reservations of others.
             at: only if this path leads to the folder.
+            replace: the external file of this name, which makes room for it; 0: the name is free.
 
         Raises:
             Fault: EXISTS, NOT_FOUND (the folder is gone), NOT_A_FOLDER, INVALID or NAME_TOO_LONG (the name), STALE
-                (`at` leads elsewhere).
+                (`at` leads elsewhere, or what is to be replaced is gone).
         """
         assert content is None or node is not None, "content is bound to a node id"
 
         async def attempt() -> Node:
             new = self._new_node(folder.id, name, Kind.FILE, node=node)
-            reply = await self._session.call(messages.Create(folder.id, new, content, wait, at))
+            reply = await self._session.call(messages.Create(folder.id, new, content, wait, at, replace))
             return open_entry(self._keys, reply.entry, folder.id, name)
 
         return await (attempt() if node is not None else self._settled(attempt))

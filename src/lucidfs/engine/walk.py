@@ -12,7 +12,7 @@ from lucidfs.limits import LINK_HOPS_MAX, PATH_DEPTH_MAX
 from lucidfs.namespace.names import split_path
 from lucidfs.types import Access, Kind
 from lucidfs.wire import messages
-from lucidfs.wire.messages import Content, Listing, Wait
+from lucidfs.wire.messages import Content, External, Listing, Wait
 
 
 class Walk(NamedTuple):
@@ -29,6 +29,8 @@ class Walk(NamedTuple):
     missing: tuple[str, ...] = ()
     content: Content | None = None  # as asked for; its MAC is not checked yet
     listing: Listing | None = None  # as asked for; still sealed
+    external: External | None = None  # as asked for with the content, when it is an external file
+    dangling: bool = False  # the path leads through a link whose target does not exist: `missing` begins there
 
     @property
     def name(self) -> str:
@@ -73,13 +75,16 @@ class Walker:
         self, names: list[str], follow: bool, content: bool, listing: bool, access: Access, wait: Wait
     ) -> Walk:
         """Follow names and links to their end. Raises Fault: NOT_A_FOLDER, LOOP, INVALID (a link leads out), …"""
+        behind = len(names)  # names that stand behind the last link that was followed
         for _ in range(LINK_HOPS_MAX + 1):
             path = messages.Path(self.root.id, self.tokens(names))
             reply = await self._session.call(messages.Walk(path, content, listing, access, wait))
             nodes = self._opened(reply.entries, names)
             link = next((i for i, node in enumerate(nodes) if node.is_link), None)
             if link is None or (link == len(names) - 1 and not follow):
-                return self._end(nodes, names, reply)
+                walk = self._end(nodes, names, reply)
+                return walk._replace(dangling=True) if len(walk.missing) > behind else walk
+            behind = len(names) - link - 1
             names = self._followed(names[:link], nodes[link], names[link + 1 :])
         raise Fault(Code.LOOP, f"more than {LINK_HOPS_MAX} symbolic links in one path")
 
@@ -127,7 +132,7 @@ class Walker:
         if len(nodes) == len(names):
             node = nodes[-1] if nodes else self.root
             folder = None if not nodes else nodes[-2] if len(nodes) > 1 else self.root
-            return Walk(node, folder, whole, (), reply.content, reply.listing)
+            return Walk(node, folder, whole, (), reply.content, reply.listing, reply.external)
         deepest = nodes[-1] if nodes else self.root
         if not deepest.is_folder:
             raise Fault(Code.NOT_A_FOLDER, "a part of the path is not a folder")

@@ -63,6 +63,11 @@ class Frames:
             header, body = _HEADERS[self._algorithm], len(plain).to_bytes(_LENGTH_BYTES, "big") + packed
         return self._keys.frame_cipher(origin).seal(header, body, header + _PLACE.pack(origin, index, generation))
 
+    def seal_stored(self, plain: Bytes, origin: int, index: int, generation: int) -> bytes:
+        """As `seal`, without a look at whether it shrinks: for what is kept for a while only."""
+        header = _HEADERS[Algorithm.STORED]
+        return self._keys.frame_cipher(origin).seal(header, plain, header + _PLACE.pack(origin, index, generation))
+
     def open(
         self, sealed: Bytes, origin: int, index: int, generation: int, room: Callable[[int], memoryview] = _own_memory
     ) -> memoryview:

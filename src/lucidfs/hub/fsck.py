@@ -27,7 +27,8 @@ INVARIANTS: dict[str, str] = {
     "place": "Every other node stands in a folder of its own filespace.",
     "tree": "From every folder the way up ends at the root: no circles.",
     "name": "Every node but a root has a token of 16 bytes and a sealed name.",
-    "kind": "Nodes are files, folders or links; links and only they have targets, files and only they have content.",
+    "kind": "Nodes are files, folders, links or external files; only links have targets, only files have content.",
+    "external": "An external file has a row that says which object it is; a data store counts its external files.",
     "content": "A published file has a revision, a generation and a MAC; one that never was has none, and no extents.",
     "map": "Extents are in order, do not overlap, lie inside the file, and are counted in its row.",
     "small": "Content that stands in the row is as long as the row says, and all of its extents lie inside it.",
@@ -82,6 +83,7 @@ class Checker:
         self._kinds: dict[int, Counter[int]] = defaultdict(Counter)
         self._entries: Counter[int] = Counter()
         self._data: Counter[int] = Counter()
+        self._external: Counter[int] = Counter()  # filespace -> bytes that stand elsewhere
         self._folders: dict[int, int] = {}  # folder -> its parent
         self._nodes = self._objects = 0
 
@@ -131,7 +133,8 @@ class Checker:
         if node.parent:
             self._kinds[node.filespace][node.kind] += 1
             self._entries[node.filespace] += TOKEN_BYTES + len(node.sealed_name) + len(node.target) + node.map_bytes
-            self._data[node.filespace] += node.size
+            counted = self._external if node.kind == _EXTERNAL else self._data
+            counted[node.filespace] += node.size
         yield from self._check_place(node)
         if node.kind not in _KINDS or (node.kind == _LINK) != bool(node.target):
             yield Problem(
@@ -174,7 +177,12 @@ class Checker:
             yield Problem("map", f"{where}: {len(stored)} extents have rows, and the node says otherwise")
         if (small is not None) != bool(node.small_bytes) or (small and len(small.data) != node.small_bytes):
             yield Problem("small", f"{where}: the small content is not as the node says")
-        if node.kind not in (_FILE, _EXTERNAL) and (stored or small or node.size or node.mac or node.revision):
+        if node.kind == _EXTERNAL:
+            external = self._tx.external(node.id)
+            if external is None or not external.place or stored or small or node.mac or node.revision < 1:
+                yield Problem("external", f"{where}: it is not said which object it is, or it has content")
+            return
+        if node.kind != _FILE and (stored or small or node.size or node.mac or node.revision):
             yield Problem("kind", f"{where}: only files have content")
         published = (node.revision > 0, node.generation > 0, len(node.mac) == MAC_BYTES)
         if published != (True, True, True) and (any(published) or node.mac or node.size or node.map_bytes):
@@ -224,15 +232,17 @@ class Checker:
     def _check_counters(self, filespace: int) -> Iterator[Problem]:
         kinds = self._kinds[filespace]
         expected = Counts(
-            kinds[_FILE],
+            kinds[_FILE] + kinds[_EXTERNAL],
             kinds[_FOLDER],
             kinds[_LINK],
             self._entries[filespace],
             self._data[filespace],
             self._storage[filespace],
+            self._external[filespace],
+            kinds[_EXTERNAL],
         )
         stored = self._tx.counts(filespace)
-        if stored[:6] != expected[:6]:
+        if stored != expected:
             yield Problem("counters", f"the counters of {filespace:016x} are {stored}, the nodes make {expected}")
 
 

@@ -1,4 +1,4 @@
-"""The checker's part beside the tree: who may do what, and who holds what."""
+"""The checker's part beside the tree: who may do what, and who holds what, what is linked."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def check_service(tx: Tx) -> Iterator[tuple[str, str]]:
     for workspace in tx.workspaces():
         for filespace in tx.filespaces(workspace.id):
             yield from _check_grants(tx, filespace)
+            yield from _check_data_stores(tx, filespace)
     yield from _check_locks(tx)
 
 
@@ -29,6 +30,13 @@ def _check_grants(tx: Tx, filespace: FilespaceRow) -> Iterator[tuple[str, str]]:
             yield "grants", f"the account {grant.account:016x} may not have a role in {filespace.name}"
         if grant.role not in set(Role) or not grant.sealed_key:
             yield "grants", f"the role of {grant.account:016x} in {filespace.name} has no key or is none"
+
+
+def _check_data_stores(tx: Tx, filespace: FilespaceRow) -> Iterator[tuple[str, str]]:
+    for store in tx.data_stores(filespace.id):
+        links = tx.count_externals(store.id)
+        if links != store.links:
+            yield "external", f"the data store {store.name!r} counts {store.links} external files, there are {links}"
 
 
 def _check_locks(tx: Tx) -> Iterator[tuple[str, str]]:

@@ -76,7 +76,7 @@ class _Waiting:
             raise Fault(Code.SESSION_EXPIRED, self.session.ended)
         asking = Asking(self.hub.table)
         try:
-            return perform(Scene(tx, self.session.caller, asking, self.hub.clock.now_ns()), self.body)
+            return perform(Scene(tx, self.session.caller, asking, self.hub.clock.now_ns(), self.hub.secrets), self.body)
         except Blocked:
             self._park(asking.needs)
             raise Parked from None

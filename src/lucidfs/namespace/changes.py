@@ -27,7 +27,7 @@ from lucidfs.wire.messages import Commit, Delete, Extent, Move, NewContent, NewN
 TOKEN_BYTES = 16
 _SEALED_NAME_BYTES_MAX = 1 + 12 + (NAME_BYTES_MAX + 1) + 16  # docs/FORMAT.md: version, nonce, padded name, tag
 _SEALED_TARGET_BYTES_MAX = 1 + 12 + (TARGET_BYTES_MAX + 64) + 16
-_FILE, _FOLDER, _LINK = int(Kind.FILE), int(Kind.FOLDER), int(Kind.LINK)
+_FILE, _FOLDER, _LINK, _EXTERNAL = int(Kind.FILE), int(Kind.FOLDER), int(Kind.LINK), int(Kind.EXTERNAL)
 
 
 class Moving(NamedTuple):
@@ -37,8 +37,16 @@ class Moving(NamedTuple):
     replaced: NodeRow | None
 
 
-def create(tree: Tree, filespace: int, parent: int, new: NewNode, content: NewContent | None, now_ns: int) -> NodeRow:
-    """Make one node in a folder.
+def create(
+    tree: Tree,
+    filespace: int,
+    parent: int,
+    new: NewNode,
+    content: NewContent | None,
+    now_ns: int,
+    replaced: NodeRow | None = None,
+) -> NodeRow:
+    """Make one node in a folder; it takes the place of `replaced`, as `check_replaced` found it.
 
     Raises:
         Fault: NOT_FOUND, NOT_A_FOLDER (the parent); EXISTS; ID_TAKEN; INVALID, UNSUPPORTED (the node); and what
@@ -46,23 +54,34 @@ def create(tree: Tree, filespace: int, parent: int, new: NewNode, content: NewCo
     """
     kind = _check_new(new, content)
     folder = require_folder(tree, filespace, parent)
-    if tree.child(folder.id, new.token) is not None:
+    there = tree.child(folder.id, new.token)
+    if there is not None and there != replaced:
         raise Fault(Code.EXISTS, "the name is taken")
-    _check_free(tree, new.id)
+    check_free(tree, new.id)
     row = NodeRow(new.id, filespace, parent, new.token, kind, new.sealed_name, 0, now_ns, now_ns, target=new.target)
-    if content is None:
+    draft = None if content is None else draft_new(tree, filespace, content, now_ns)
+    if replaced is not None:
+        _remove(tree, filespace, [replaced], now_ns)
+    if content is None or draft is None:
         tree.insert_node(row)
-        tree.count(filespace, _counts(row, 1))
+        tree.count(filespace, counts_of(row, 1))
     else:
-        draft = draft_new(tree, filespace, content, now_ns)
         row = _published(row, content, draft, now_ns)
         write_objects(tree, draft.objects)
         tree.insert_node(row, draft.small)
         if draft.added:
             tree.replace_extents(row.id, [], draft.added)
-        tree.count(filespace, _plus_storage(_counts(row, 1), draft.storage_delta))
+        tree.count(filespace, _plus_storage(counts_of(row, 1), draft.storage_delta))
     tree.touch_folder(parent, now_ns)
     return row
+
+
+def check_replaced(tree: Tree, filespace: int, parent: int, token: bytes, node: int) -> NodeRow:
+    """The external file whose place a new file takes. Raises Fault(STALE) when it is not there, or no longer one."""
+    there = tree.child(parent, token)
+    if there is None or there.id != node or there.filespace != filespace or there.kind != _EXTERNAL:
+        raise Fault(Code.STALE, "what is to be replaced is no longer there")
+    return there
 
 
 def check_place(tree: Tree, filespace: int, path: Path, folder: int) -> None:
@@ -90,7 +109,7 @@ def create_folders(tree: Tree, filespace: int, parent: int, nodes: list[NewNode]
     for new in nodes:
         if _check_new(new, None) != _FOLDER:
             raise Fault(Code.INVALID, "a chain is made of folders")
-        _check_free(tree, new.id)
+        check_free(tree, new.id)
     row = require_folder(tree, filespace, parent)
     if tree.child(parent, nodes[0].token) is not None:
         raise Fault(Code.EXISTS, "the name is taken")
@@ -98,7 +117,7 @@ def create_folders(tree: Tree, filespace: int, parent: int, nodes: list[NewNode]
     for new in nodes:
         row = NodeRow(new.id, filespace, row.id, new.token, _FOLDER, new.sealed_name, 0, now_ns, now_ns)
         tree.insert_node(row)
-        total = _sum(total, _counts(row, 1))
+        total = _sum(total, counts_of(row, 1))
     tree.count(filespace, total)
     tree.touch_folder(parent, now_ns)
     return row
@@ -141,7 +160,7 @@ def check_move(tree: Tree, filespace: int, request: Move) -> Moving:
         Fault: NOT_FOUND (node or new folder), STALE (it is no longer at its old place), NOT_A_FOLDER, EXISTS,
             INVALID (the root, into itself, a bad token or name).
     """
-    _check_name(request.new_token, request.sealed_name)
+    check_name(request.new_token, request.sealed_name)
     row = require(tree, filespace, request.node)
     if row.parent == 0:
         raise Fault(Code.INVALID, "the root folder cannot be moved")
@@ -221,7 +240,7 @@ def _no_file(row: NodeRow) -> Fault:
         return Fault(Code.IS_A_FOLDER, "a folder has no content")
     if row.kind == _LINK:
         return Fault(Code.INVALID, "a link has no content of its own: follow it")
-    return Fault(Code.DENIED, "an external file is kept by its own store and is read-only")
+    return Fault(Code.DENIED, "an external file is read-only here: it stands in its own store")
 
 
 def _remove(tree: Tree, filespace: int, rows: Iterable[NodeRow], now_ns: int) -> None:
@@ -233,8 +252,10 @@ def _remove(tree: Tree, filespace: int, rows: Iterable[NodeRow], now_ns: int) ->
             if extents:
                 gone += extents
                 tree.replace_extents(row.id, extents, [])
+        elif row.kind == _EXTERNAL:
+            tree.delete_external(row.id)
         tree.delete_node(row)
-        total = _sum(total, _counts(row, -1))
+        total = _sum(total, counts_of(row, -1))
     objects, storage = draft_objects(tree, filespace, [], gone, [], now_ns)
     write_objects(tree, objects)
     tree.count(filespace, _plus_storage(total, storage))
@@ -242,12 +263,10 @@ def _remove(tree: Tree, filespace: int, rows: Iterable[NodeRow], now_ns: int) ->
 
 def _check_new(new: NewNode, content: NewContent | None) -> int:
     """Check a new node on its own; its kind."""
-    _check_name(new.token, new.sealed_name)
+    check_name(new.token, new.sealed_name)
     kind = int(new.kind)
     if kind not in (_FILE, _FOLDER, _LINK):
         raise Fault(Code.UNSUPPORTED, "this kind of node cannot be created")
-    if not 0 < new.id <= ID_MAX:
-        raise Fault(Code.INVALID, "a node's id is positive and below 2**63")
     if bool(new.target) != (kind == _LINK) or len(new.target) > _SEALED_TARGET_BYTES_MAX:
         raise Fault(Code.INVALID, "a link has a target, and nothing else has one")
     if content is not None and kind != _FILE:
@@ -255,12 +274,16 @@ def _check_new(new: NewNode, content: NewContent | None) -> int:
     return kind
 
 
-def _check_name(token: bytes, sealed_name: bytes) -> None:
+def check_name(token: bytes, sealed_name: bytes) -> None:
+    """Raises Fault(INVALID) unless these can be a name's token and sealed form."""
     if len(token) != TOKEN_BYTES or not 0 < len(sealed_name) <= _SEALED_NAME_BYTES_MAX:
         raise Fault(Code.INVALID, "a name has a token of 16 bytes and a sealed form of its length")
 
 
-def _check_free(tree: Tree, node: int) -> None:
+def check_free(tree: Tree, node: int) -> None:
+    """Raises Fault: INVALID for what is no node's id, ID_TAKEN."""
+    if not 0 < node <= ID_MAX:
+        raise Fault(Code.INVALID, "a node's id is positive and below 2**63")
     if tree.node(node) is not None:
         raise Fault(Code.ID_TAKEN, "the id of the new node is taken")
 
@@ -277,17 +300,20 @@ def _published(row: NodeRow, content: NewContent, draft: Draft, now_ns: int) -> 
     )
 
 
-def _counts(row: NodeRow, sign: int) -> Counts:
+def counts_of(row: NodeRow, sign: int) -> Counts:
     """What a node adds to the counters (`sign` 1) or takes from them (-1), its objects left out."""
     entry_bytes = TOKEN_BYTES + len(row.sealed_name) + len(row.target) + row.map_bytes
     kind = row.kind
+    external = sign * (kind == _EXTERNAL)
     return Counts(
-        sign * (kind == _FILE),
+        sign * (kind == _FILE) + external,
         sign * (kind == _FOLDER),
         sign * (kind == _LINK),
         sign * entry_bytes,
-        sign * row.size,
+        0 if external else sign * row.size,
         sign * row.small_bytes,
+        external * row.size,
+        external,
     )
 
 

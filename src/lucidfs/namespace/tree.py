@@ -52,6 +52,15 @@ class ObjectRow(NamedTuple):
     held: bool = False  # its bytes stand in the database, not in the store
 
 
+class ExternalRow(NamedTuple):
+    """Which object an external file is."""
+
+    node: int
+    store: int  # a data store; 0: an HTTP link
+    place: bytes  # the object's key in UTF-8; of an HTTP link: its URL, sealed by the hub
+    etag: str  # "": the server has none
+
+
 CONDEMNED = -1  # an object that is being deleted
 SPENT = -2  # an object whose bytes are gone; its number is kept for a while, so that nobody commits it late
 
@@ -115,6 +124,20 @@ class Tree(Protocol):
         ...
 
     def update_object(self, object: int, live: int, dead_since_ns: int) -> None: ...
+
+    def external(self, node: int) -> ExternalRow | None: ...
+
+    def insert_external(self, row: ExternalRow) -> None:
+        """With the count of its data store's links."""
+        ...
+
+    def update_external(self, row: ExternalRow) -> None:
+        """Write place and etag."""
+        ...
+
+    def delete_external(self, node: int) -> None:
+        """Does nothing when there is none."""
+        ...
 
     def count(self, filespace: int, delta: Counts) -> None:
         """Move the counters of a filespace."""

@@ -142,6 +142,54 @@ class Grant(Message, frozen=True):
     expires_ns: int
 
 
+class DataStore(Message, frozen=True):
+    """An S3 bucket under a name of the filespace; its secret travels apart."""
+
+    id: int
+    name: str
+    access_key: str
+    bucket: str
+    region: str
+    endpoint: str = ""  # "": AWS
+    url_minutes: int = 10_080  # life of signed URLs
+    virtual: bool = False  # the bucket stands in the host name
+    key_id: str = ""  # of the key that seals the secret at the hub; the hub sets it
+    created_ns: int = 0  # the hub sets it
+    links: int = 0  # external files; the hub sets it
+
+
+class External(Message, frozen=True):
+    """Which object an external file is, and permission to read it until `expires_ns`."""
+
+    node: int
+    revision: int  # of the node: grows when it is linked anew
+    store: str  # name of the data store; "": an HTTP link
+    place: str  # the object's key, or the URL of an HTTP link
+    etag: str  # without quotes; "": the server has none
+    size: int  # bytes
+    url: str
+    expires_ns: int
+
+
+class NewLink(Message, frozen=True):
+    """An external file to be made in a folder; the node is of the kind EXTERNAL."""
+
+    parent: int
+    node: NewNode
+    store: int  # a data store; 0: an HTTP link
+    place: str  # the object's key, or the URL
+    size: int
+    etag: str = ""
+
+
+class LinkInfo(Message, frozen=True):
+    """An external file of a listing: its node, and which object it is."""
+
+    entry: Entry
+    place: str
+    etag: str = ""
+
+
 # --- requests ---------------------------------------------------------------------------------------------------
 
 
@@ -235,6 +283,37 @@ class ListTree(Message, tag=17, frozen=True):
     depth: int = 0  # levels of folders to list: 1 only those given; 0 all
 
 
+class GrantExternal(Message, tag=18, frozen=True):
+    """External files and permission to read them; of those that are gone, nothing is said. Reply: Externals."""
+
+    nodes: list[int]  # at most GRANTS_PER_REQUEST_MAX
+
+
+class ListDataStores(Message, tag=19, frozen=True):
+    """The data stores of the filespace, by name. Reply: DataStores."""
+
+
+class GetDataStore(Message, tag=20, frozen=True):
+    """A data store with its secret. NOT_FOUND if there is none of this name. Reply: DataStoreSecret."""
+
+    name: str
+
+
+class ListLinks(Message, tag=21, frozen=True):
+    """External files of a data store, by node id. Reply: Links."""
+
+    store: str
+    after: int = 0  # nodes with id > after
+    limit: int = 0  # 0: the hub's page size
+
+
+class SignHead(Message, tag=22, frozen=True):
+    """Permission to ask for the size and ETag of an object that is to be linked. Reply: Signed."""
+
+    store: str
+    place: str  # the object's key
+
+
 class Create(Message, tag=30, frozen=True):
     """Make one node in a folder. EXISTS if the name is taken (or reserved by another session). Reply: Created.
 
@@ -246,6 +325,7 @@ class Create(Message, tag=30, frozen=True):
     content: NewContent | None = None
     wait: Wait = Wait()
     at: Path | None = None
+    replace: int = 0  # not 0: the external file of this name and id makes room for it; STALE if it is not there
 
 
 class CreateFolders(Message, tag=31, frozen=True):
@@ -337,6 +417,42 @@ class Unreserve(Message, tag=43, frozen=True):
     token: bytes
 
 
+class AddDataStore(Message, tag=50, frozen=True):
+    """Keep a bucket under a name. EXISTS if the name is taken. Reply: Done."""
+
+    store: DataStore
+    secret: str
+
+
+class RekeyDataStore(Message, tag=51, frozen=True):
+    """Sign with other keys from now on. NOT_FOUND. Reply: Done."""
+
+    name: str
+    access_key: str
+    secret: str
+
+
+class RemoveDataStore(Message, tag=52, frozen=True):
+    """Forget a bucket. NOT_FOUND; NOT_EMPTY, saying how many, while files are linked from it. Reply: Done."""
+
+    name: str
+
+
+class LinkFiles(Message, tag=53, frozen=True):
+    """Make external files, each for itself: what one is refused with does not stop the others. Reply: Linked."""
+
+    links: list[NewLink]  # at most LINKS_PER_REQUEST_MAX
+
+
+class Relink(Message, tag=54, frozen=True):
+    """Let an external file be another object of its store, or an HTTP link another URL. Reply: Created."""
+
+    node: int
+    place: str
+    size: int
+    etag: str = ""
+
+
 # --- replies ----------------------------------------------------------------------------------------------------
 
 
@@ -385,6 +501,7 @@ class Walked(Message, tag=104, frozen=True):
     entries: list[Entry]
     content: Content | None = None
     listing: Listing | None = None
+    external: External | None = None  # with `content`, when an external file was found
 
 
 class Listing(Message, tag=105, frozen=True):
@@ -454,6 +571,37 @@ class Listings(Message, tag=114, frozen=True):
     listings: list[FolderListing]
 
 
+class Externals(Message, tag=115, frozen=True):
+    externals: list[External]
+
+
+class DataStores(Message, tag=116, frozen=True):
+    stores: list[DataStore]
+
+
+class DataStoreSecret(Message, tag=117, frozen=True):
+    store: DataStore
+    secret: str
+
+
+class Links(Message, tag=118, frozen=True):
+    """A page of external files. `folders` are all folders above them, each once, so that paths can be told."""
+
+    links: list[LinkInfo]
+    folders: list[Entry] = []
+    more: bool = False
+
+
+class Signed(Message, tag=119, frozen=True):
+    url: str
+
+
+class Linked(Message, tag=123, frozen=True):
+    """For each link: 0, or the code with which it was refused."""
+
+    codes: list[int]
+
+
 # --- pushes: the hub speaks first -------------------------------------------------------------------------------
 
 
@@ -473,12 +621,14 @@ class Expired(Message, tag=121, frozen=True):
 
 RequestBody = (
     Hello | Login | Heartbeat | ListFilespaces | Bye | Walk | ListFolder | ReadExtents | ReadContent | GrantObjects
-    | GetStatistics | ListLocks | ListTree | Create | CreateFolders | Delete | Move | Commit | Lock | Unlock | Reserve
-    | Unreserve
+    | GetStatistics | ListLocks | ListTree | GrantExternal | ListDataStores | GetDataStore | ListLinks | SignHead
+    | Create | CreateFolders | Delete | Move | Commit | Lock | Unlock | Reserve | Unreserve | AddDataStore
+    | RekeyDataStore | RemoveDataStore | LinkFiles | Relink
 )  # fmt: skip
 ReplyBody = (
     Done | Challenge | Welcome | Filespaces | Walked | Content | Listing | Found | Grants | Statistics | Locks
-    | Created | Committed | Locked | Unlocked | Listings
+    | Created | Committed | Locked | Unlocked | Listings | Externals | DataStores | DataStoreSecret | Links | Signed
+    | Linked
 )  # fmt: skip
 PushBody = Goodbye | Expired
 
@@ -538,6 +688,11 @@ REQUESTS: dict[type[Message], Call] = {
     GetStatistics: Call(Statistics),
     ListLocks: Call(Locks),
     ListTree: Call(Listings),
+    GrantExternal: Call(Externals),
+    ListDataStores: Call(DataStores),
+    GetDataStore: Call(DataStoreSecret, role=Role.ADMIN),
+    ListLinks: Call(Links),
+    SignHead: Call(Signed, role=Role.WRITE),
     Create: Call(Created, True, Role.WRITE),
     CreateFolders: Call(Created, True, Role.WRITE),
     Delete: Call(Done, True, Role.WRITE),
@@ -547,4 +702,9 @@ REQUESTS: dict[type[Message], Call] = {
     Unlock: Call(Unlocked, True),
     Reserve: Call(Done, True, Role.WRITE),
     Unreserve: Call(Done, True, Role.WRITE),
+    AddDataStore: Call(Done, True, Role.ADMIN),
+    RekeyDataStore: Call(Done, True, Role.ADMIN),
+    RemoveDataStore: Call(Done, True, Role.ADMIN),
+    LinkFiles: Call(Linked, True, Role.WRITE),
+    Relink: Call(Created, True, Role.WRITE),
 }

@@ -15,14 +15,16 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
-from lucidfs.namespace.tree import CONDEMNED, SPENT, Counts, NodeRow, ObjectRow, SmallContent, Tree
+from lucidfs.namespace.tree import CONDEMNED, SPENT, Counts, ExternalRow, NodeRow, ObjectRow, SmallContent, Tree
 
 __all__ = [
     "CONDEMNED",
     "SPENT",
     "AccountRow",
     "Counts",
+    "DataStoreRow",
     "Database",
+    "ExternalRow",
     "FilespaceRow",
     "GrantRow",
     "LockRow",
@@ -91,6 +93,24 @@ class LockRow(NamedTuple):
     length: int  # 0: to the end, however far
     account: str  # name of the account that holds it
     since_ns: int
+
+
+class DataStoreRow(NamedTuple):
+    """An S3 bucket that a filespace links objects of. The secret is sealed by `lucidfs.hub.secrets`."""
+
+    id: int
+    filespace: int
+    name: str  # unique in the filespace
+    access_key: str
+    sealed_secret: bytes
+    bucket: str
+    region: str
+    endpoint: str  # "": AWS
+    url_minutes: int  # life of signed URLs
+    virtual: bool  # the bucket stands in the host name
+    key_id: str  # of the key that sealed the secret
+    created_ns: int
+    links: int = 0  # external files; kept by the primitives of the tree
 
 
 class Tx(Tree, Protocol):
@@ -200,6 +220,29 @@ class Tx(Tree, Protocol):
     def grants_of_filespace(self, filespace: int) -> list[GrantRow]: ...
 
     def delete_grant(self, filespace: int, account: int) -> None: ...
+
+    # data stores
+    def insert_data_store(self, row: DataStoreRow) -> None: ...
+
+    def data_store(self, store: int) -> DataStoreRow | None: ...
+
+    def data_store_by_name(self, filespace: int, name: str) -> DataStoreRow | None: ...
+
+    def data_stores(self, filespace: int) -> list[DataStoreRow]: ...
+
+    def rekey_data_store(self, store: int, access_key: str, sealed_secret: bytes, key_id: str) -> None: ...
+
+    def delete_data_store(self, store: int) -> None:
+        """Its external files are the caller's to remove first."""
+        ...
+
+    def externals(self, store: int, after: int, limit: int) -> list[ExternalRow]:
+        """External files of a data store with node > `after`, by node."""
+        ...
+
+    def count_externals(self, store: int) -> int:
+        """The same, counted row by row: for who checks `DataStoreRow.links`."""
+        ...
 
     # settings
     def setting(self, key: str) -> bytes | None:

@@ -16,6 +16,7 @@ from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import Database, Tx
 from lucidfs.hub.database.sqlite_accounts import SqliteAccounts
 from lucidfs.hub.database.sqlite_audit import SqliteAudit
+from lucidfs.hub.database.sqlite_connect import SqliteConnect
 from lucidfs.hub.database.sqlite_rows import as_os_errors
 from lucidfs.hub.database.sqlite_service import SqliteService
 from lucidfs.hub.database.sqlite_tree import SqliteTree
@@ -26,7 +27,7 @@ _STATEMENTS_CACHED = 256  # more than there are statements
 _BUSY_MS = 5_000  # for the moments in which SQLite locks even readers out: recovery after a crash, the first opening
 
 
-class SqliteTx(SqliteTree, SqliteService, SqliteAccounts, SqliteAudit):
+class SqliteTx(SqliteTree, SqliteService, SqliteAccounts, SqliteConnect, SqliteAudit):
     """One transaction on one connection; see `Tx`."""
 
 

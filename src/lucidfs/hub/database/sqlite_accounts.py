@@ -84,10 +84,11 @@ class SqliteAccounts:
 
     def delete_filespace(self, filespace: int, now_ns: int) -> None:
         self._run.do(_BELOW + "DELETE FROM extent WHERE node IN below", (filespace,))
+        self._run.do(_BELOW + "DELETE FROM external WHERE node IN below", (filespace,))
         self._run.do(_BELOW + "DELETE FROM node WHERE id IN below", (filespace,))
         dead = "UPDATE object SET live = 0, dead_since_ns = ?2 WHERE filespace = ?1 AND live > 0"
         self._run.do(dead, (filespace, now_ns))
-        for table in ("counts", "filespace_grant", "lock"):
+        for table in ("counts", "filespace_grant", "lock", "data_store"):
             self._run.do(f"DELETE FROM {table} WHERE filespace = ?", (filespace,))
         self._run.do("DELETE FROM filespace WHERE id = ?", (filespace,))
 

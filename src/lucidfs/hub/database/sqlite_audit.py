@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lucidfs.hub.database.sqlite_rows import Statements
+from lucidfs.types import Kind
 
 # Jumps from one filespace to the next along the index: the number of objects does not count.
 _OBJECT_FILESPACES = (
@@ -18,6 +19,13 @@ _STRAYS = {
     "living objects of a filespace": (
         "SELECT DISTINCT filespace FROM object WHERE live > 0 AND filespace NOT IN (SELECT id FROM filespace)"
     ),
+    "an external file of a node": (
+        f"SELECT node FROM external WHERE node NOT IN (SELECT id FROM node WHERE kind = {int(Kind.EXTERNAL)})"
+    ),
+    "an external file of a data store": (
+        "SELECT node FROM external WHERE store > 0 AND store NOT IN (SELECT id FROM data_store)"
+    ),
+    "a data store of a filespace": "SELECT id FROM data_store WHERE filespace NOT IN (SELECT id FROM filespace)",
     "replies of a session": "SELECT DISTINCT session FROM reply WHERE session NOT IN (SELECT id FROM session)",
     "locks of a session": f"SELECT DISTINCT session FROM lock WHERE session NOT IN ({_LIVE})",
     "a session of an account": "SELECT account FROM session WHERE account NOT IN (SELECT id FROM account)",

@@ -25,7 +25,7 @@ def snapshot(path: Path) -> Iterator[Tx]:
         Fault: NOT_FOUND without a database, VERSION when another release wrote it.
         OSError: it cannot be read, or is not a hub's.
     """
-    with _opened(path) as connection:
+    with _opened(path) as connection, as_os_errors(f"reading {path}"):
         tx = SqliteTx(connection)
         tx.execute("BEGIN")
         tx.setting("")  # the snapshot begins with the first read

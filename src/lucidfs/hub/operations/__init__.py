@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lucidfs.errors import Code, Fault
-from lucidfs.hub.operations import changing, reading
+from lucidfs.hub.operations import changing, connecting, reading
 from lucidfs.hub.operations.scene import Blocked, Caller, LockView, NoLocks, Scene
 from lucidfs.wire import messages as m
 
@@ -31,6 +31,16 @@ OPERATIONS: dict[type[m.Message], Operation] = {
     m.Delete: changing.delete,
     m.Move: changing.move,
     m.Commit: changing.commit,
+    m.GrantExternal: connecting.grant_external,
+    m.ListDataStores: connecting.list_data_stores,
+    m.GetDataStore: connecting.get_data_store,
+    m.ListLinks: connecting.list_links,
+    m.SignHead: connecting.sign_head,
+    m.AddDataStore: connecting.add_data_store,
+    m.RekeyDataStore: connecting.rekey_data_store,
+    m.RemoveDataStore: connecting.remove_data_store,
+    m.LinkFiles: connecting.link_files,
+    m.Relink: connecting.relink,
 }
 
 
@@ -46,7 +56,8 @@ def check_caller(caller: Caller, request: m.Message) -> None:
     if not caller.filespace:
         raise Fault(Code.INVALID, "this session has no filespace: link one")
     if caller.role < m.REQUESTS[kind].role:
-        raise Fault(Code.DENIED, f"the account may only read here; {kind.__name__} needs the role 'write'")
+        role = m.REQUESTS[kind].role.name.lower()
+        raise Fault(Code.DENIED, f"the account may not do that here: {kind.__name__} needs the role {role!r}")
 
 
 def perform(scene: Scene, request: m.Message) -> m.Message:

@@ -21,7 +21,11 @@ def create(scene: Scene, request: m.Create) -> m.Created:
     if request.at is not None:
         changes.check_place(scene.tx, filespace, request.at, request.parent)
     check_unreserved(scene, request.parent, request.node.token)
-    row = changes.create(scene.tx, filespace, request.parent, request.node, request.content, scene.now_ns)
+    replaced = None
+    if request.replace:
+        replaced = changes.check_replaced(scene.tx, filespace, request.parent, request.node.token, request.replace)
+        check_free(scene, (replaced.id,))
+    row = changes.create(scene.tx, filespace, request.parent, request.node, request.content, scene.now_ns, replaced)
     return m.Created(entry_of(row))
 
 

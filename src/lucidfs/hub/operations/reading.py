@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from lucidfs.errors import Code, Fault
+from lucidfs.hub.operations.connecting import external_of
 from lucidfs.hub.operations.locking import check_held, check_unlocked
 from lucidfs.hub.operations.scene import Scene
 from lucidfs.limits import (
@@ -22,7 +23,7 @@ from lucidfs.namespace.tree import NodeRow, entry_of
 from lucidfs.types import Access, Kind, Role
 from lucidfs.wire import messages as m
 
-_FILE, _FOLDER = int(Kind.FILE), int(Kind.FOLDER)
+_FILE, _FOLDER, _EXTERNAL = int(Kind.FILE), int(Kind.FOLDER), int(Kind.EXTERNAL)
 
 
 def walk_path(scene: Scene, request: m.Walk) -> m.Walked:
@@ -34,16 +35,18 @@ def walk_path(scene: Scene, request: m.Walk) -> m.Walked:
     if len(found) < len(request.path.tokens):
         return m.Walked(entries)
     last = rows[-1]
-    content = listing = None
-    if last.kind == _FILE:
+    content = listing = external = None
+    if last.kind in (_FILE, _EXTERNAL):
         if request.access != Access.NONE:
             check_held(scene, request.wait)
             check_unlocked(scene, last.id, request.access, None)
-        if request.content:
+        if request.content and last.kind == _FILE:
             content = _content(scene, last)
+        elif request.content:
+            external = external_of(scene, last)
     elif last.kind == _FOLDER and request.listing:
         listing = _listing(scene, last, b"", 0, LISTING_PAGE_BYTES)
-    return m.Walked(entries, content, listing)
+    return m.Walked(entries, content, listing, external)
 
 
 def list_folder(scene: Scene, request: m.ListFolder) -> m.Listing:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from lucidfs.hub.database.base import Tx
+from lucidfs.hub.secrets import Secrets
 from lucidfs.types import Access
 
 
@@ -70,6 +71,7 @@ class Scene(NamedTuple):
     caller: Caller
     locks: LockView
     now_ns: int
+    secrets: Secrets | None = None  # None: a hub without data stores
 
 
 class Blocked(Exception):
