@@ -38,6 +38,7 @@ GRANTS_PER_REQUEST_MAX = 256
 LINKS_PER_REQUEST_MAX = 1024  # external files made by one request: about 1 MiB with long keys
 LINKS_PAGE = 1024  # external files in one page of a data store's
 URL_CHARACTERS_MAX = 8192  # of an HTTP link; what servers take
+REDIRECTS_MAX = 5  # of an HTTP link
 DATA_STORES_MAX = 1024  # of one filespace
 DATA_STORE_NAME_MAX = 255  # characters
 URL_MINUTES_MIN = 4320  # life of the URLs that a data store signs, as the seed documents bound it: three days …

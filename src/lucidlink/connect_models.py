@@ -115,6 +115,17 @@ class DataStoreInfo:
 
 
 @dataclass(frozen=True)
+class LinkRequest:
+    """A file for `ConnectManager.link_files`; the fields are the arguments of `link_file`."""
+
+    file_path: str
+    data_store_name: str
+    object_id: str
+    size: int | None = None
+    checksum: str = ""
+
+
+@dataclass(frozen=True)
 class LinkedFilesResult:
     """A page of linked files; pass `cursor` to get the next while `has_more`."""
 
@@ -128,6 +139,7 @@ __all__ = [
     "DataStoreInfo",
     "DataStoreKind",
     "DataStoreRekeyState",
+    "LinkRequest",
     "LinkedFilesResult",
     "S3Credentials",
     "S3DataStoreConfig",

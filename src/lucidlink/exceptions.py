@@ -11,7 +11,14 @@
             ├── FilespaceAccessError       + PermissionError
             ├── FilespaceSyncError         + OSError              what was written could not be made durable
             │   └── FilespaceUnavailableError + ConnectionError   because the hub stayed away
-            └── FilespaceAlreadyLinkedError
+            ├── FilespaceAlreadyLinkedError
+            └── ConnectError                                      data stores and external files; each one of:
+                ├── ConnectConfigurationError + ConfigurationError (ValueError)
+                ├── ConnectNotFoundError      + FileNotFoundError
+                ├── ConnectExistsError        + FileExistsError
+                ├── ConnectAccessError        + PermissionError
+                ├── ConnectUnavailableError   + ConnectionError
+                └── ConnectFailedError        + OSError
     OSError
     └── InvalidArgumentError               + ValueError           a path, size or offset that no file can have
 
@@ -20,6 +27,8 @@ Everything else that is raised for a filesystem reason is the plain builtin (`Fi
 """
 
 from __future__ import annotations
+
+from lucidfs.errors import Fault
 
 
 class LucidLinkError(Exception):
@@ -80,6 +89,51 @@ class FilespaceAlreadyLinkedError(FilespaceError):
         return str(self.args[0])
 
 
+class ConnectError(FilespaceError):
+    """Something about data stores or external files was refused. Always one of the classes below."""
+
+
+class ConnectConfigurationError(ConnectError, ConfigurationError):
+    """A data store or link cannot be as it was given; the message names the field, and what S3 answered."""
+
+
+class ConnectNotFoundError(FileNotFoundError, ConnectError):
+    """There is no such data store, object or external file."""
+
+
+class ConnectExistsError(FileExistsError, ConnectError):
+    """The path, or the data store's name, is taken."""
+
+
+class ConnectAccessError(PermissionError, ConnectError):
+    """The account, or the data store's keys, do not permit it."""
+
+
+class ConnectUnavailableError(ConnectionError, ConnectError):
+    """Hub or S3 could not be reached within the time limit."""
+
+
+class ConnectFailedError(OSError, ConnectError):
+    """Refused for another reason; `errno` and the message say which."""
+
+
+_CONNECT: tuple[type[OSError], ...] = (
+    ConnectNotFoundError,
+    ConnectExistsError,
+    ConnectAccessError,
+    ConnectUnavailableError,
+)
+
+
+def connect_error(fault: Fault, path: str | None = None) -> OSError:
+    """The exception of Connect for a refusal: a RuntimeError, and the builtin that it means. It has the `code`."""
+    plain = fault.to_exception(path)
+    made = next((each for each in _CONNECT if isinstance(plain, each.__mro__[1])), ConnectFailedError)
+    error = made(plain.errno, plain.strerror) if path is None else made(plain.errno, plain.strerror, path)
+    error.code = fault.code  # type: ignore[attr-defined]
+    return error
+
+
 class InvalidArgumentError(OSError, ValueError):
     """A path, size or offset that no file can have: EINVAL for code made for files, ValueError for checks."""
 
@@ -88,6 +142,13 @@ __all__ = [
     "AuthenticationError",
     "ClientError",
     "ConfigurationError",
+    "ConnectAccessError",
+    "ConnectConfigurationError",
+    "ConnectError",
+    "ConnectExistsError",
+    "ConnectFailedError",
+    "ConnectNotFoundError",
+    "ConnectUnavailableError",
     "DaemonError",
     "FilespaceAccessError",
     "FilespaceAlreadyLinkedError",

@@ -99,9 +99,8 @@ class Filespace:
 
     @property
     def connect(self) -> ConnectManager:
-        """External files. Raises RuntimeError: this release has none yet. FilespaceError after `unlink`."""
-        self._linked()
-        raise RuntimeError("Connect is not available: this release does not link external files yet")
+        """Data stores and external files. Raises FilespaceError after `unlink`."""
+        return ConnectManager(self._linked())
 
     @property
     def pending(self) -> Pending:

@@ -29,7 +29,7 @@ LOCK = m.LockInfo(9, 10, 4, 2**62, "ci", LockMode.SHARED, 100, 0, True, 6)
 FILESPACE = m.FilespaceInfo(2**63 - 1, "data", 1, Role.WRITE)
 
 STORE = m.DataStore(21, "films", "AKIA", "bucket", "us-east-1", "https://s3.example", 4320, True, "00112233", 10**18, 5)
-EXTERNAL = m.External(10, 1, "films", "a/b.mov", "etag", 2**40, "https://s3.example/bucket/a/b.mov?X", 10**18)
+EXTERNAL = m.External(10, 1, "films", "a/b.mov", "etag", 2**40, "https://s3.example/bucket/a/b.mov?X", 10**18, True)
 
 EXAMPLES: list[m.Message] = [
     m.Hello(1, "00112233445566aa", b"n" * 32, 7, 8, [1, 2], "lucid/1"),
@@ -81,7 +81,7 @@ EXAMPLES: list[m.Message] = [
     m.Unlocked([9, 10]),
     m.Listings([m.FolderListing(1, m.Listing([ENTRY], b"a" * 16, False, 12)), m.FolderListing(10)]),
     m.Externals([EXTERNAL]),
-    m.DataStores([STORE]),
+    m.DataStores([STORE], True),
     m.DataStoreSecret(STORE, "secret"),
     m.Links([m.LinkInfo(ENTRY, "a/b.mov", "etag")], [ENTRY], True),
     m.Signed("https://s3.example/bucket/a/b.mov?X"),

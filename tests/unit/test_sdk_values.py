@@ -22,7 +22,6 @@ from lucidlink._folder import LocalFolder
 from lucidlink._modes import check_timeout, open_lock, range_lock
 from lucidlink._options import read_options
 from lucidlink._paths import path_text, to_builtin
-from lucidlink.connect import ConnectManager
 
 TOKEN = Token.generate(os.urandom)
 
@@ -311,29 +310,6 @@ def test_data_store_info_from_dict() -> None:
     for wrong in ({}, {"name": "a", "kind": "tape"}):
         with pytest.raises(ValueError):
             lucidlink.DataStoreInfo.from_dict(wrong)
-
-
-def test_connect_says_that_it_is_not_here() -> None:
-    manager = ConnectManager()
-    assert manager.are_data_stores_available() is False
-    for size, checksum in ((5, ""), (None, "abc")):
-        with pytest.raises(ValueError):
-            manager.link_file("/a", "store", "key", size, checksum)
-    for call in (
-        lambda: manager.add_data_store("store", S3),
-        lambda: manager.get_data_store("store"),
-        manager.list_data_stores,
-        lambda: manager.rekey_data_store("store", new_access_key="a", new_secret_key="b"),
-        lambda: manager.remove_data_store("store"),
-        lambda: manager.link_file("/a", "store", "key"),
-        lambda: manager.unlink_file("/a"),
-        lambda: manager.list_external_files("store"),
-        lambda: manager.count_external_files("store"),
-        lambda: manager.link_http_file("/a", "https://example.com"),
-        lambda: manager.update_http_file_url("/a", "https://example.com"),
-    ):
-        with pytest.raises(RuntimeError, match="not available"):
-            call()
 
 
 def test_filespace_that_was_not_linked() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from lucidfs.clock import Clock
 from lucidfs.crypto.account import AccountKeys
 from lucidfs.crypto.keys import FilespaceKeys
+from lucidfs.engine.connect import Connect
 from lucidfs.engine.external import Externals, Locations
 from lucidfs.engine.files import Files, Pending
 from lucidfs.engine.grants import Grants
@@ -41,17 +42,25 @@ class Engine:
 
     Attributes:
         info: the filespace (id, name, role), as the hub told it when it was linked.
-        session, tree, locks, files: the parts, for all that one does with them.
+        session, tree, locks, files, connect: the parts, for all that one does with them.
     """
 
     def __init__(
-        self, info: FilespaceInfo, session: Session, tree: Tree, locks: Locks, files: Files, bodies: _BodyWork
+        self,
+        info: FilespaceInfo,
+        session: Session,
+        tree: Tree,
+        locks: Locks,
+        files: Files,
+        connect: Connect,
+        bodies: _BodyWork,
     ) -> None:
         self.info = info
         self.session = session
         self.tree = tree
         self.locks = locks
         self.files = files
+        self.connect = connect
         self._bodies = bodies
         self._closed = False
 
@@ -99,10 +108,11 @@ class Engine:
                 bodies.grants,
                 externals=Externals(bodies.locations, bodies.external_store, filespace, bodies.workers),
             )
+            connect = Connect(session, tree, filespace_keys, ids, clock, random, bodies.workers)
         except BaseException:
             await session.close()
             raise
-        return cls(welcome.filespace, session, tree, locks, files, bodies)
+        return cls(welcome.filespace, session, tree, locks, files, connect, bodies)
 
     async def statistics(self) -> Statistics:
         """Counters of the whole filespace, also when only a folder of it is linked."""
@@ -136,6 +146,7 @@ class Engine:
             await self.session.close()  # ends locks and reservations at the hub; with a hub that is away nobody waits
             await self._end_files()
             await self._bodies.close()
+            self.connect.close()
 
     async def _end_files(self) -> None:
         while True:

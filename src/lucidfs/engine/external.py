@@ -18,7 +18,7 @@ from lucidfs.engine.content import ContentMap, FrameKey, frame_count
 from lucidfs.engine.grants import Caller
 from lucidfs.engine.workers import Runner
 from lucidfs.errors import Code, Fault
-from lucidfs.limits import FRAME_BYTES, GRANT_SLACK_S
+from lucidfs.limits import FRAME_BYTES, GRANT_SLACK_S, REDIRECTS_MAX
 from lucidfs.objects.base import ObjectName, ObjectStore
 from lucidfs.objects.external import Source
 from lucidfs.wire.messages import Extent, External, GrantExternal
@@ -127,8 +127,9 @@ class Locations:
         _, about = self._held.get(name.object, (0, None))
         if about is None:
             raise Fault(Code.DENIED, "no permission to read this object")
-        what = f"data store {about.store!r}, object {about.place!r}" if about.store else "the object of an HTTP link"
-        return Source(about.url, about.etag, about.size, what)
+        if not about.store:
+            return Source(about.url, about.etag, about.size, "an HTTP link", REDIRECTS_MAX, about.private)
+        return Source(about.url, about.etag, about.size, f"data store {about.store!r}, object {about.place!r}")
 
 
 class Externals:

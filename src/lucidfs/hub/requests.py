@@ -76,10 +76,15 @@ class _Waiting:
             raise Fault(Code.SESSION_EXPIRED, self.session.ended)
         asking = Asking(self.hub.table)
         try:
-            return perform(Scene(tx, self.session.caller, asking, self.hub.clock.now_ns(), self.hub.secrets), self.body)
+            return perform(self._scene(tx, asking), self.body)
         except Blocked:
             self._park(asking.needs)
             raise Parked from None
+
+    def _scene(self, tx: Tx, asking: Asking) -> Scene:
+        hub = self.hub
+        private = hub.settings.allow_private_endpoints
+        return Scene(tx, self.session.caller, asking, hub.clock.now_ns(), hub.secrets, private)
 
     def _park(self, needs: list[Need]) -> None:
         assert needs, "an operation is blocked only by a lock that it asked for"

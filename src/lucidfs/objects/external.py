@@ -6,12 +6,15 @@ Looks like an `ObjectStore`, so that limits and retries are the same; an object'
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
+from urllib.parse import urljoin
 
 from lucidfs.errors import Code, Fault
-from lucidfs.limits import STORE_REQUESTS_MAX
+from lucidfs.limits import STORE_REQUESTS_MAX, URL_CHARACTERS_MAX
+from lucidfs.objects.addresses import check_outside, check_url
 from lucidfs.objects.base import ObjectName, ObjectStat
-from lucidfs.objects.http import Body, Http
+from lucidfs.objects.http import Answer, Body, Http
 from lucidfs.objects.s3.client import ranged_body
 from lucidfs.types import FilespaceId
 
@@ -23,6 +26,70 @@ class Source(NamedTuple):
     etag: str  # without quotes; "": the server has none
     size: int  # bytes when it was linked
     what: str  # for messages: data store and key
+    redirects: int = 0  # so many are followed
+    private: bool = False  # they may lead into private networks
+
+
+class Probed(NamedTuple):
+    """What a server tells of what a URL gives."""
+
+    size: int  # bytes
+    etag: str  # without quotes; "": it has none that tells one content from another
+
+
+def probe(http: Http, source: Source) -> Probed:
+    """Ask a server for the first byte: whether it serves ranges, and how long the whole is.
+
+    Raises:
+        Fault: INVALID, saying what the server cannot do; NOT_FOUND, DENIED; and what passes, as `Http.request`.
+    """
+    with requested(http, source, {"Range": "bytes=0-0"}) as answer:
+        etag = answer.headers.get("ETag", "")
+        etag = "" if etag.startswith("W/") else etag.strip('"')
+        answer.check_passing()
+        if answer.status == 416 and answer.headers.get("Content-Range", "").endswith("/0"):
+            return Probed(0, etag)
+        if answer.status == 200 and answer.length == 0:
+            return Probed(0, etag)
+        if answer.status == 200:
+            raise Fault(Code.INVALID, "url: its server serves no ranges, so that only the whole could be read")
+        if answer.status != 206:
+            raise {
+                404: Fault(Code.NOT_FOUND, "url: there is nothing there (404)"),
+                401: Fault(Code.DENIED, "url: its server asks for a login (401)"),
+                403: Fault(Code.DENIED, "url: its server forbids it (403)"),
+            }.get(answer.status, Fault(Code.INVALID, f"url: its server answered {answer.status}"))
+        total = answer.headers.get("Content-Range", "").rpartition("/")[2]
+        if not total.isascii() or not total.isdecimal() or len(total) > 18:
+            raise Fault(Code.INVALID, "url: its server does not tell how long it is")
+        answer.read_some(1024)
+        return Probed(int(total), etag)
+
+
+@contextmanager
+def requested(http: Http, source: Source, headers: dict[str, str]) -> Iterator[Answer]:
+    """The answer to a GET, redirects followed as far as the source allows.
+
+    Raises:
+        Fault: INVALID for too many redirects, or one that gives up encryption; DENIED for one into a private network.
+    """
+    url = source.url
+    for _ in range(source.redirects + 1):
+        with http.request("GET", url, headers) as answer:
+            target = answer.headers.get("Location", "") if answer.status in _REDIRECTS and source.redirects else ""
+            if not target:
+                yield answer
+                return
+        before, url = url, urljoin(url, target)
+        host = check_url(url, URL_CHARACTERS_MAX)
+        if before.startswith("https:") and not url.startswith("https:"):
+            raise Fault(Code.INVALID, f"{source.what}: its server redirects from https to http")
+        if not source.private:
+            check_outside(host)
+    raise Fault(Code.INVALID, f"{source.what}: more than {source.redirects} redirects")
+
+
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class ExternalStore:
@@ -46,13 +113,13 @@ class ExternalStore:
         """
         if not length:
             return b""  # HTTP has no empty ranges
-        url, etag, size, what = self._source_of(name)
+        source = self._source_of(name)
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
-        if etag:
-            headers["If-Match"] = f'"{etag}"'
-        with self._http.request("GET", url, headers) as answer:
+        if source.etag:
+            headers["If-Match"] = f'"{source.etag}"'
+        with requested(self._http, source, headers) as answer:
             try:
-                return ranged_body(answer, offset, length, what, size)
+                return ranged_body(answer, offset, length, source.what, source.size)
             except EOFError as error:
                 raise Fault(Code.REPLACED, f"{error}: it is shorter than when it was linked; link it again") from None
 

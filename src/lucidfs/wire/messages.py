@@ -169,6 +169,7 @@ class External(Message, frozen=True):
     size: int  # bytes
     url: str
     expires_ns: int
+    private: bool = False  # HTTP links: redirects may lead into private networks
 
 
 class NewLink(Message, frozen=True):
@@ -577,6 +578,7 @@ class Externals(Message, tag=115, frozen=True):
 
 class DataStores(Message, tag=116, frozen=True):
     stores: list[DataStore]
+    private: bool = False  # HTTP links may lead into private networks
 
 
 class DataStoreSecret(Message, tag=117, frozen=True):

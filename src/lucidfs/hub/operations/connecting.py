@@ -5,8 +5,6 @@ The hub signs; it never talks to a bucket here, and a secret leaves it in one re
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import DataStoreRow
 from lucidfs.hub.operations.locking import check_unlocked, check_unreserved
@@ -28,6 +26,7 @@ from lucidfs.limits import (
 from lucidfs.namespace import external as rules
 from lucidfs.namespace.lookup import ID_MAX
 from lucidfs.namespace.tree import ExternalRow, NodeRow, entry_of
+from lucidfs.objects.addresses import check_literal, check_url
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys, check_key
 from lucidfs.objects.s3.sigv4 import presign
 from lucidfs.types import Access, Kind
@@ -94,7 +93,7 @@ def remove_data_store(scene: Scene, request: m.RemoveDataStore) -> m.Done:
 def list_data_stores(scene: Scene, request: m.ListDataStores) -> m.DataStores:
     """The data stores of the filespace, by name."""
     _secrets(scene)
-    return m.DataStores([_view(row) for row in scene.tx.data_stores(scene.caller.filespace)])
+    return m.DataStores([_view(row) for row in scene.tx.data_stores(scene.caller.filespace)], scene.private)
 
 
 def get_data_store(scene: Scene, request: m.GetDataStore) -> m.DataStoreSecret:
@@ -225,8 +224,9 @@ def _secret(scene: Scene, row: DataStoreRow) -> str:
 def _checked_place(scene: Scene, store: int, place: str, node: int) -> bytes:
     """The place of an object as it is stored. Raises Fault: INVALID, NOT_FOUND (the data store)."""
     if not store:
-        if len(place) > URL_CHARACTERS_MAX or urlsplit(place).scheme not in ("http", "https"):
-            raise Fault(Code.INVALID, f"url: expected http:// or https://, up to {URL_CHARACTERS_MAX} characters")
+        host = check_url(place, URL_CHARACTERS_MAX)
+        if not scene.private:
+            check_literal(host)
         return _secrets(scene).seal(place, _place_of_link(node))
     row = scene.tx.data_store(store) if 0 < store <= ID_MAX else None
     if row is None or row.filespace != scene.caller.filespace:

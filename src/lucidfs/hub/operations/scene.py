@@ -72,6 +72,7 @@ class Scene(NamedTuple):
     locks: LockView
     now_ns: int
     secrets: Secrets | None = None  # None: a hub without data stores
+    private: bool = False  # HTTP links may lead into private networks
 
 
 class Blocked(Exception):

@@ -137,6 +137,15 @@ class S3Client:
         return f"{self.bucket}/{key}"
 
 
+def head_signed(http: Http, url: str, key: str, what: str) -> S3Object:
+    """Size and ETag of an object, by a URL that is signed for HEAD. Raises as `S3Client`; `what` is for messages."""
+    with http.request("HEAD", url, {}) as answer:
+        if answer.status != 200:
+            answer.check_passing()
+            raise refused(Refusal(answer.status, "", answer.headers.get("x-amz-bucket-region", "")), what)
+        return object_of(key, answer)
+
+
 def object_of(key: str, answer: Answer) -> S3Object:
     """What the headers of an answer tell of an object. Raises Fault(INVALID) when they do not tell its size."""
     if answer.length is None:

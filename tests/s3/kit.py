@@ -1,0 +1,34 @@
+"""A bucket of one test."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from lucidfs.objects.http import Http
+from lucidfs.objects.s3.client import S3Client
+from lucidfs.testing.s3 import RadosGateway
+from lucidlink import S3DataStoreConfig
+
+
+class Bucket(NamedTuple):
+    """A bucket, who serves it, and a client of it."""
+
+    server: RadosGateway
+    client: S3Client
+    http: Http
+
+    def put(self, key: str, body: bytes) -> str:
+        """Store an object; its ETag."""
+        self.client.put(key, body)
+        return self.client.head(key).etag
+
+    def config(self, **other: Any) -> S3DataStoreConfig:
+        """What a data store of this bucket is configured with."""
+        fields = {
+            "access_key": self.server.access_key,
+            "secret_key": self.server.secret_key,
+            "bucket_name": self.client.bucket.name,
+            "region": self.server.region,
+            "endpoint": self.server.endpoint,
+        }
+        return S3DataStoreConfig(**{**fields, **other})
