@@ -17,6 +17,8 @@
                 ├── ConnectNotFoundError      + FileNotFoundError
                 ├── ConnectExistsError        + FileExistsError
                 ├── ConnectAccessError        + PermissionError
+                ├── ConnectPathError          + NotADirectoryError
+                ├── ConnectTimeoutError       + TimeoutError
                 ├── ConnectUnavailableError   + ConnectionError
                 └── ConnectFailedError        + OSError
     OSError
@@ -109,6 +111,14 @@ class ConnectAccessError(PermissionError, ConnectError):
     """The account, or the data store's keys, do not permit it."""
 
 
+class ConnectPathError(NotADirectoryError, ConnectError):
+    """A part of the path is not a folder."""
+
+
+class ConnectTimeoutError(TimeoutError, ConnectError):
+    """A lock of another client was in the way for the whole time limit."""
+
+
 class ConnectUnavailableError(ConnectionError, ConnectError):
     """Hub or S3 could not be reached within the time limit."""
 
@@ -121,6 +131,8 @@ _CONNECT: tuple[type[OSError], ...] = (
     ConnectNotFoundError,
     ConnectExistsError,
     ConnectAccessError,
+    ConnectPathError,
+    ConnectTimeoutError,
     ConnectUnavailableError,
 )
 
@@ -148,6 +160,8 @@ __all__ = [
     "ConnectExistsError",
     "ConnectFailedError",
     "ConnectNotFoundError",
+    "ConnectPathError",
+    "ConnectTimeoutError",
     "ConnectUnavailableError",
     "DaemonError",
     "FilespaceAccessError",
