@@ -13,11 +13,13 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from lucidfs.engine.cache.rooms import Rooms
 from lucidlink import _fork
 from lucidlink._modes import Mode
 from lucidlink.stream import LucidFileStream
 
 _quiet = threading.local()
+_rooms = Rooms()
 
 
 @contextmanager
@@ -123,6 +125,18 @@ class LucidBufferedReader(_Ending, _Reader):
     def __init__(self, raw: LucidFileStream, buffer_size: int) -> None:
         super().__init__(raw, buffer_size)
         self._stream = raw
+
+    def read_buffer(self, size: int = -1, /) -> memoryview:
+        """As `read`, into memory that is used again once the last view of it is gone. Arrow reads by this.
+
+        Args:
+            size: bytes, fewer at the end; negative: all that are left.
+        """
+        left = max(0, raw_of(self).size_seen - self.tell())
+        room = _rooms.take(left if size < 0 else min(size, left))
+        with room:
+            count = self.readinto(room)
+            return room[:count].toreadonly()
 
 
 class LucidBufferedWriter(_Ending, io.BufferedWriter):

@@ -519,3 +519,18 @@ def test_repr_names_the_file(kind: str) -> None:
     stream, _ = MAKERS[kind]("r", b"")
     with stream:
         assert "/file" in repr(stream)
+
+
+def test_read_buffer_reads_as_read_does() -> None:
+    """Arrow reads by it; large ones come in memory that is used again."""
+    data = bytes(range(256)) * 8192
+    stream, _ = fake_buffered("rb", data)
+    assert bytes(stream.read_buffer(10)) == data[:10]
+    large = stream.read_buffer(1_000_000)
+    assert large.readonly
+    assert bytes(large) == data[10:1_000_010]
+    again = stream.read_buffer(-1)
+    assert bytes(large) == data[10:1_000_010]
+    assert bytes(again) == data[1_000_010:]
+    assert bytes(stream.read_buffer(5)) == b""
+    stream.close()

@@ -16,6 +16,7 @@ from lucidlink import _bulk
 from lucidlink._fsspec.places import Info, Places
 
 _NS = 1_000_000_000
+_FOLDER, _LINK = Kind.FOLDER, Kind.LINK  # looking them up in the enum takes a tenth of the time of an entry
 
 
 class Looking(Places):
@@ -85,7 +86,7 @@ class Looking(Places):
             top, found = self._run(path, lambda engine, inner: _bulk.tree(engine, inner, maxdepth))
         except (FileNotFoundError, NotADirectoryError):
             return {} if detail else []
-        infos = {f"{name}/{below}": node for below, node in found.items() if withdirs or node.kind is not Kind.FOLDER}
+        infos = {f"{name}/{below}": node for below, node in found.items() if withdirs or node.kind is not _FOLDER}
         if not top.is_folder or withdirs:
             infos[name] = top
         names = sorted(infos)
@@ -167,17 +168,17 @@ def _folder_info(name: str, node: Node | None = None) -> Info:
 
 
 def info_of(name: str, node: Node, link: Node | None = None) -> Info:
-    folder = node.kind is Kind.FOLDER
+    folder = node.kind is _FOLDER
     shown = link or node
     info: Info = {
         "name": name,
         "size": 0 if folder else node.size,
-        "type": "directory" if folder else "link" if node.kind is Kind.LINK else "file",
+        "type": "directory" if folder else "link" if node.kind is _LINK else "file",
         "created": node.ctime_ns / _NS,
         "mtime": node.mtime_ns / _NS,
         "ino": node.id,
         "revision": node.version if folder else node.revision,
-        "islink": shown.kind is Kind.LINK,
+        "islink": shown.kind is _LINK,
     }
     if shown.target is not None:
         info["destination"] = shown.target

@@ -60,7 +60,7 @@ class Slots:
     def _grow(self) -> tuple[mmap.mmap, int]:
         """Map another chunk, keep all but one of its slots for later. Two threads may both do so."""
         try:
-            chunk = _private(_CHUNK_BYTES)
+            chunk = private_memory(_CHUNK_BYTES)
         except OSError as error:
             raise MemoryError(f"no memory for {_CHUNK_BYTES} bytes of frames") from error
         first, *others = ((chunk, offset) for offset in _PLACES)
@@ -73,7 +73,7 @@ def charge(plain: bytes | bytearray | memoryview) -> int:
     return FRAME_BYTES if isinstance(plain, memoryview) and len(plain) > _WORTH_BYTES else len(plain)
 
 
-def _private(size: int) -> mmap.mmap:
+def private_memory(size: int) -> mmap.mmap:
     """Memory that a forked child gets as a copy, in huge pages where the system has them."""
     if not hasattr(mmap, "MAP_PRIVATE"):
         return mmap.mmap(-1, size)
