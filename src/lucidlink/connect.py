@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import fields
 from functools import partial
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from lucidlink._paths import PathText, path_text
 from lucidlink.connect_models import (
     DataStoreInfo,
     DataStoreKind,
+    ExternalFile,
     LinkedFilesResult,
     LinkRequest,
     S3Credentials,
@@ -237,6 +238,44 @@ class ConnectManager:
             found += files
         paths, ids = [file.path for file in found], [id_text(file.node) for file in found]
         return LinkedFilesResult(paths, ids, more, id_text(after) if more else "")
+
+    def iter_external_files(self, data_store_name: str) -> Iterator[ExternalFile]:
+        """All files below the linked root that are linked from a data store, a thousand in one request.
+
+        What is linked or unlinked meanwhile may be told or not. Raises as `list_external_files`.
+        """
+        after, more = 0, True
+        while more:
+            wanted = partial(Connect.page, store=data_store_name, after=after, limit=LINKS_PAGE)
+            files, after, more = self._call(wanted)
+            for file in files:
+                yield ExternalFile(file.path, id_text(file.node), file.key, file.size, file.etag)
+
+    def is_external(self, file_path: PathText) -> bool:
+        """Whether there is an external file at a path."""
+        path = path_text(file_path)
+        return self._call(lambda connect: connect.is_external(path), path)
+
+    def relink_file(
+        self, file_path: PathText, object_id: str = "", size: int | None = None, checksum: str = ""
+    ) -> None:
+        """Let an external file be another object of its data store, or the same as it is now. One atomic change.
+
+        Args:
+            file_path: of the external file.
+            object_id: the other object's key; empty: the same object, which was replaced.
+            size, checksum: as for `link_file`.
+
+        Raises:
+            FileNotFoundError: there is nothing at this path, or no such object (also a RuntimeError, as the next).
+            OSError: EINVAL: it is not linked from a data store.
+            ValueError: only one of size and checksum, or one that cannot be.
+        """
+        path = path_text(file_path)
+        if (size is None) != (not checksum):
+            raise ValueError("size and checksum go together: give both, or neither")
+        _check_size(size)
+        self._call(lambda connect: connect.relink(path, object_id, size, checksum.strip('"')), path)
 
     def count_external_files(self, data_store_name: str) -> int:
         """How many files of the filespace are linked from a data store: a counter that is kept, not a walk.

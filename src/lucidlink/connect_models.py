@@ -126,6 +126,17 @@ class LinkRequest:
 
 
 @dataclass(frozen=True)
+class ExternalFile:
+    """A file that is linked from a data store."""
+
+    path: str
+    file_id: str
+    object_id: str
+    size: int
+    checksum: str
+
+
+@dataclass(frozen=True)
 class LinkedFilesResult:
     """A page of linked files; pass `cursor` to get the next while `has_more`."""
 
@@ -139,6 +150,7 @@ __all__ = [
     "DataStoreInfo",
     "DataStoreKind",
     "DataStoreRekeyState",
+    "ExternalFile",
     "LinkRequest",
     "LinkedFilesResult",
     "S3Credentials",

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from lucidfs.errors import Code
+from lucidlink._buffered import LucidBufferedReader
 from tests.sdk import fake_buffered, fake_stream, fake_text, refusal
 
 Make = Callable[[str, "bytes | None"], Any]
@@ -525,6 +526,7 @@ def test_read_buffer_reads_as_read_does() -> None:
     """Arrow reads by it; large ones come in memory that is used again."""
     data = bytes(range(256)) * 8192
     stream, _ = fake_buffered("rb", data)
+    assert isinstance(stream, LucidBufferedReader)
     assert bytes(stream.read_buffer(10)) == data[:10]
     large = stream.read_buffer(1_000_000)
     assert large.readonly

@@ -11,6 +11,7 @@ from lucidfs.cli import (
     account,
     bench,
     cat,
+    connect,
     cp,
     du,
     filespace,
@@ -75,6 +76,7 @@ _add("quickstart", quickstart.quickstart, quickstart.EXAMPLES)
 app.add_typer(hub_care.hub, name="hub")
 app.add_typer(filespace.app, name="filespace")
 app.add_typer(account.app, name="account")
+app.add_typer(connect.app, name="connect")
 _add("ls", ls.ls, ls.EXAMPLES)
 _add("tree", tree.tree, tree.EXAMPLES)
 _add("stat", stat.stat, stat.EXAMPLES)

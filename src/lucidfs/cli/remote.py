@@ -64,13 +64,17 @@ class Remote:
         return self._workspace.list_filespaces()
 
     def fs(self, location: Location) -> lucidlink.Filesystem:
-        """The filesystem that a location is in. Raises Fault(NOT_FOUND), FileNotFoundError, PermissionError."""
+        """The filesystem that a location is in. Raises as `filespace`."""
+        return self.filespace(location).fs
+
+    def filespace(self, location: Location) -> lucidlink.Filespace:
+        """The filespace that a location is in. Raises Fault(NOT_FOUND), FileNotFoundError, PermissionError."""
         self._check_workspace(location.workspace)
         with self._lock:
             filespace = self._linked.get(location.filespace)
             if filespace is None:
                 filespace = self._linked[location.filespace] = self._link(location.filespace)
-        return filespace.fs
+        return filespace
 
     def _link(self, name: str) -> lucidlink.Filespace:
         known = self._workspace.list_filespaces()

@@ -32,6 +32,7 @@ from lucidfs.wire.messages import (
     DataStore,
     DataStores,
     DataStoreSecret,
+    External,
     GetDataStore,
     GrantExternal,
     Linked,
@@ -210,11 +211,8 @@ class Connect:
 
     async def update_url(self, path: str, url: str, size: int | None) -> None:
         """Give an HTTP link another URL. Raises Fault: NOT_FOUND; INVALID when it is none; and as `link_url`."""
-        node = await self._tree.entry(path, follow=True)
-        if node.kind is not Kind.EXTERNAL:
-            raise Fault(Code.INVALID, "it is not an external file")
-        reply: ExternalsReply = await self._session.call(GrantExternal([node.id]))
-        if any(about.store for about in reply.externals):
+        node, about = await self._external(path)
+        if about.store:
             raise Fault(Code.INVALID, "it is linked from a data store, not from a URL")
         found = await self._probed(url, size)
         await self._session.call(Relink(node.id, url, found.size, found.etag))
@@ -287,6 +285,31 @@ class Connect:
         node = NewNode(number, Kind.EXTERNAL, self._keys.name_token(name), sealed)
         assert link.size is not None, "it was asked for"
         return NewLink(folder.id, node, stores[link.store], link.key, link.size, link.etag)
+
+    async def relink(self, path: str, key: str, size: int | None, etag: str) -> None:
+        """Let an external file be another object of its store. Raises Fault: NOT_FOUND, INVALID; as `link_all`."""
+        node, about = await self._external(path)
+        if not about.store:
+            raise Fault(Code.INVALID, "it is an HTTP link, not linked from a data store")
+        wanted = Link(path, about.store, key or about.place, size, etag)
+        (known,) = await self._with_sizes([wanted], {about.store: 0})
+        assert known.size is not None, "it was asked for"
+        await self._session.call(Relink(node.id, known.key, known.size, known.etag))
+
+    async def is_external(self, path: str) -> bool:
+        """Whether there is an external file at a path. Raises Fault as `Tree.walk`."""
+        node = (await self._tree.walk(path)).node
+        return node is not None and node.kind is Kind.EXTERNAL
+
+    async def _external(self, path: str) -> tuple[Node, External]:
+        node = await self._tree.entry(path, follow=True)
+        if node.kind is not Kind.EXTERNAL:
+            raise Fault(Code.INVALID, "it is not an external file")
+        reply: ExternalsReply = await self._session.call(GrantExternal([node.id]))
+        for about in reply.externals:
+            if about.node == node.id:
+                return node, about
+        raise Fault(Code.NOT_FOUND, "the external file is gone")
 
     async def unlink(self, path: str) -> None:
         """Remove an external file; its object stays. Raises Fault: NOT_FOUND; INVALID when it is another kind."""

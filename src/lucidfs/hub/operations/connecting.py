@@ -187,17 +187,15 @@ def external_of(scene: Scene, row: NodeRow) -> m.External:
     now_s = scene.now_ns // 1_000_000_000
     if not external.store:
         url = _secrets(scene).open(external.place, _place_of_link(row.id))
-        return m.External(
-            row.id, row.revision, "", url, external.etag, row.size, url, (now_s + HTTP_LINK_S) * 1_000_000_000
-        )
+        end_ns = (now_s + HTTP_LINK_S) * 1_000_000_000
+        return m.External(row.id, row.revision, "", url, external.etag, row.size, url, end_ns, scene.private)
     store = scene.tx.data_store(external.store)
     assert store is not None, "an external file has a data store"
     key, signed_s, life_s = external.place.decode(), now_s - SIGNED_BACKDATE_S, store.url_minutes * 60
     keys = S3Keys(store.access_key, _secret(scene, store))
     url = presign(_bucket(store), keys, "GET", key, now_s=signed_s, expires_s=life_s)
-    return m.External(
-        row.id, row.revision, store.name, key, external.etag, row.size, url, (signed_s + life_s) * 1_000_000_000
-    )
+    end_ns = (signed_s + life_s) * 1_000_000_000
+    return m.External(row.id, row.revision, store.name, key, external.etag, row.size, url, end_ns)
 
 
 # --- parts --------------------------------------------------------------------------------------------------------

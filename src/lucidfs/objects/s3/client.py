@@ -177,10 +177,11 @@ def ranged_body(answer: Answer, offset: int, length: int, what: str, size: int |
         body = answer.read()[offset : offset + length]
     elif answer.status == 206:
         span = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        if span is None or int(span[1]) != offset or int(span[2]) > offset + length - 1:
-            raise Fault(Code.CORRUPT, f"{what}: the server sent other bytes than it was asked for")
-        if size is not None and span[3] not in ("*", str(size)):
+        if span is not None and size is not None and span[3] not in ("*", str(size)):
             raise Fault(Code.REPLACED, f"{what}: it has {span[3]} bytes, no longer {size}; link it again")
+        last = offset + length - 1
+        if span is None or int(span[1]) != offset or int(span[2]) > last or (size is not None and int(span[2]) < last):
+            raise Fault(Code.CORRUPT, f"{what}: the server sent other bytes than it was asked for")
         body = answer.read()
     else:
         answer.check_passing()
