@@ -12,6 +12,7 @@ from lucidfs.crypto.token import Token
 from lucidfs.engine.administration import Administration
 from lucidfs.testing.hubs import HubThread, ProcessHub
 from lucidfs.types import Role
+from lucidfs.wire.management import BucketConfig
 
 NUMBERS = itertools.count(1)
 
@@ -51,11 +52,13 @@ class World:
     Args:
         hub: a hub that was started; the world does not stop it.
         token: of the workspace's admin.
+        store: where objects of its filespaces go; None: the hub's folder.
     """
 
-    def __init__(self, hub: HubThread | ProcessHub, token: str) -> None:
+    def __init__(self, hub: HubThread | ProcessHub, token: str, store: BucketConfig | None = None) -> None:
         self.hub = hub
         self.token = token
+        self.store = store
         self.name = self.new_filespace()
 
     @property
@@ -65,11 +68,11 @@ class World:
     def administration(self, token: str | None = None) -> Administration:
         return Administration(self.url, Token.parse(token or self.token), os.urandom)
 
-    def new_filespace(self) -> str:
-        """The name of a fresh filespace, which the admin may use."""
+    def new_filespace(self, store: BucketConfig | None = None) -> str:
+        """The name of a fresh filespace, which the admin may use; its objects in a bucket if one is given."""
         name = f"filespace-{next(NUMBERS)}"
         administration = self.administration()
-        administration.create_filespace(name)
+        administration.create_filespace(name, store or self.store)
         administration.close()
         return name
 

@@ -67,6 +67,7 @@ MANAGEMENT_REPLY_BYTES_MAX = 64 * MIB  # a list of 100,000 accounts; what never 
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
 STORE_DEADLINE_S = 60.0
+HUB_STORE_DEADLINE_S = 10.0  # of the hub's own requests at a bucket: its rounds come again
 STORE_READ_TIMEOUT_S = 30.0  # silence in the middle of a body after which the connection is given up
 STORE_REQUESTS_MAX = 16  # requests of one process at one store; four times the workers, for several filespaces
 

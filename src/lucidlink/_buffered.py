@@ -132,10 +132,16 @@ class LucidBufferedReader(_Ending, _Reader):
         Args:
             size: bytes, fewer at the end; negative: all that are left.
         """
-        left = max(0, raw_of(self).size_seen - self.tell())
-        room = _rooms.take(left if size < 0 else min(size, left))
-        with room:
-            count = self.readinto(room)
+        raw, start = raw_of(self), self.tell()
+        left = max(0, raw.size_seen - start)
+        with _rooms.take(left if size < 0 else min(size, left)) as room:
+            # Past CPython's buffer, which would read on to its end: that looks like reading in order and fetches ahead
+            raw.seek(start)
+            count = 0
+            while count < len(room) and (more := raw.readinto(room[count:])):
+                count += more
+            self.seek(0, io.SEEK_END)  # CPython keeps its buffer on any other seek that stays inside it
+            self.seek(start + count)
             return room[:count].toreadonly()
 
 

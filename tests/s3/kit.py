@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from lucidfs.objects.http import Http
 from lucidfs.objects.s3.client import S3Client
 from lucidfs.testing.s3 import RadosGateway
+from lucidfs.wire.management import BucketConfig
 from lucidlink import S3DataStoreConfig
 
 
@@ -21,6 +22,22 @@ class Bucket(NamedTuple):
         """Store an object; its ETag."""
         self.client.put(key, body)
         return self.client.head(key).etag
+
+    def store(self, prefix: str = "", **other: Any) -> BucketConfig:
+        """What a filespace on this bucket is made with."""
+        fields = {
+            "bucket": self.client.bucket.name,
+            "prefix": prefix,
+            "region": self.server.region,
+            "endpoint": self.server.endpoint,
+            "access_key": self.server.access_key,
+            "secret_key": self.server.secret_key,
+        }
+        return BucketConfig(**{**fields, **other})
+
+    def stored(self) -> list[str]:
+        """Keys of all objects."""
+        return [found.key for found in self.client.list()]
 
     def config(self, **other: Any) -> S3DataStoreConfig:
         """What a data store of this bucket is configured with."""

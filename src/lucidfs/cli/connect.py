@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from getpass import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lucidfs.cli import options
+from lucidfs.cli.buckets import bucket_and_prefix, bucket_keys
 from lucidfs.cli.exits import EXIT_CODES, UsageError, reporting
 from lucidfs.cli.location import Location, parse_in_filespace
 from lucidfs.cli.mirror import Mirrored, Report, mirror
@@ -78,7 +78,7 @@ def add(
     with _connected(filespace, hub, token, allow_plaintext, json) as (connect, _):
         from lucidlink import S3DataStoreConfig
 
-        access_key, secret_key = _keys()
+        access_key, secret_key = bucket_keys()
         config = S3DataStoreConfig(
             access_key, secret_key, _bucket_name(bucket), region, endpoint, url_expiration, virtual_addressing
         )
@@ -136,7 +136,7 @@ def rekey(
 ) -> None:
     """Give a data store new keys, once S3 has answered to them."""
     with _connected(filespace, hub, token, allow_plaintext, json) as (connect, _):
-        access_key, secret_key = _keys()
+        access_key, secret_key = bucket_keys()
         connect.rekey_data_store(name, new_access_key=access_key, new_secret_key=secret_key)
         if json:
             print_json({"rekeyed": name, "access_key": access_key})
@@ -225,7 +225,7 @@ def mirror_(
     only admins of the filespace get; others give keys in the environment.
     """
     with _connected(url, hub, token, allow_plaintext, json) as (connect, location):
-        bucket, prefix = _bucket_and_prefix(source)
+        bucket, prefix = bucket_and_prefix(source)
         store = _store_with_keys(connect, _store_of(connect, bucket, store_name))
         where = S3Bucket(store.bucket_name, store.region, store.endpoint, store.use_virtual_addressing)
         http = Http()
@@ -295,7 +295,7 @@ def _store_of(connect: ConnectManager, bucket: str, name: str) -> DataStoreInfo:
 def _store_with_keys(connect: ConnectManager, store: DataStoreInfo) -> DataStoreInfo:
     """The same with keys that may list its bucket."""
     if os.environ.get("AWS_ACCESS_KEY_ID"):
-        access_key, secret_key = _keys()
+        access_key, secret_key = bucket_keys()
         return dataclasses.replace(store, access_key=access_key, secret_key=secret_key)
     found = connect.get_data_store(store.name)
     if found is None:
@@ -303,28 +303,11 @@ def _store_with_keys(connect: ConnectManager, store: DataStoreInfo) -> DataStore
     return found
 
 
-def _bucket_and_prefix(text: str) -> tuple[str, str]:
-    bucket, _, prefix = text.removeprefix("s3://").partition("/")
-    if not text.startswith("s3://") or not bucket:
-        raise UsageError(f"{text!r} is no place in a bucket: write s3://BUCKET/PREFIX")
-    return bucket, prefix
-
-
 def _bucket_name(text: str) -> str:
-    bucket, prefix = _bucket_and_prefix(text)
+    bucket, prefix = bucket_and_prefix(text)
     if prefix:
         raise UsageError(f"{text!r} is more than a bucket: write s3://BUCKET")
     return bucket
-
-
-def _keys() -> tuple[str, str]:
-    """Access key and secret, from the environment or whoever sits there; never from arguments, which others can see."""
-    found = os.environ.get("AWS_ACCESS_KEY_ID", ""), os.environ.get("AWS_SECRET_ACCESS_KEY", "")
-    if all(found):
-        return found
-    if not sys.stdin.isatty():
-        raise UsageError("no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    return input("Access key: ").strip(), getpass("Secret key: ").strip()
 
 
 def _store_json(store: DataStoreInfo) -> dict[str, Any]:

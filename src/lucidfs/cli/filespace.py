@@ -9,13 +9,15 @@ import typer
 
 from lucidfs.cli import options
 from lucidfs.cli.admin import administering
+from lucidfs.cli.buckets import bucket_and_prefix, bucket_keys
 from lucidfs.cli.exits import EXIT_CODES, UsageError, reporting
 from lucidfs.cli.output import print_json, print_table
-from lucidfs.wire.management import FilespaceView, is_filespace_name
+from lucidfs.wire.management import BucketConfig, FilespaceView, is_filespace_name
 
 EXAMPLES = """\b
 Examples:
   lucid filespace create production-data
+  lucid filespace create films --store s3://my-bucket/films --region eu-west-1
   lucid filespace list
   lucid filespace rename production-data archive-2024
   lucid filespace delete archive-2024 --yes"""
@@ -30,24 +32,46 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the filespac
 def filespace_json(view: FilespaceView, workspace: str) -> dict[str, Any]:
     """A filespace for programs; `role` is the asking account's, null when it has none."""
     full_name = f"{view.name}.{workspace}"
-    return {"id": view.id, "name": view.name, "full_name": full_name, "created": view.created, "role": view.role}
+    return {
+        "id": view.id,
+        "name": view.name,
+        "full_name": full_name,
+        "created": view.created,
+        "role": view.role,
+        "store": view.store,
+    }
 
 
 @app.command(epilog=EPILOG)
 def create(
     name: _Name,
+    store: Annotated[
+        str, typer.Option("--store", metavar="s3://BUCKET/PREFIX", help="Where its objects go; the hub if not given.")
+    ] = "",
+    region: Annotated[str, typer.Option("--region", envvar="AWS_REGION", help="Of the bucket.")] = "us-east-1",
+    endpoint: Annotated[str, typer.Option("--endpoint", help="http(s)://HOST of the service; AWS if not given.")] = "",
+    virtual_addressing: Annotated[
+        bool, typer.Option("--virtual-addressing", help="The bucket stands in the host name, not in the path.")
+    ] = False,
     hub: options.HubOption = options.HUB_DEFAULT,
     token: options.TokenOption = "",
     allow_plaintext: options.PlaintextOption = False,
     json: options.JsonOption = False,
 ) -> None:
-    """Make an empty filespace. Its key is made here and never leaves in the clear; your account becomes its admin."""
-    with reporting(json), administering(hub, token, allow_plaintext) as administration:
-        made = administration.create_filespace(_checked(name))
-        if json:
-            print_json(filespace_json(made, administration.workspace()))
-        else:
-            print(f"filespace {made.name} ({made.id}) in workspace {administration.workspace()}")
+    """Make an empty filespace. Its key is made here and never leaves in the clear; your account becomes its admin.
+
+    With --store its objects go to a bucket, which the hub tries first. Keys come from AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY, or are asked for; the hub keeps them sealed.
+    """
+    with reporting(json):
+        bucket = _bucket(store, region, endpoint, virtual_addressing) if store else None
+        with administering(hub, token, allow_plaintext) as administration:
+            made = administration.create_filespace(_checked(name), bucket)
+            if json:
+                print_json(filespace_json(made, administration.workspace()))
+            else:
+                where = f" on {made.store}" if made.store else ""
+                print(f"filespace {made.name} ({made.id}) in workspace {administration.workspace()}{where}")
 
 
 @app.command("list", epilog=EPILOG)
@@ -63,8 +87,10 @@ def list_(
         if json:
             print_json([filespace_json(view, administration.workspace()) for view in views])
         elif views:
-            rows = [("name", "id", "role", "created")]
-            print_table(rows + [(view.name, view.id, view.role or "-", view.created) for view in views])
+            rows = [("name", "id", "role", "created", "store")]
+            print_table(
+                rows + [(view.name, view.id, view.role or "-", view.created, view.store or "hub") for view in views]
+            )
 
 
 @app.command(epilog=EPILOG)
@@ -100,6 +126,20 @@ def delete(
         administration.delete_filespace(found.id)
         if json:
             print_json({"deleted": filespace_json(found, administration.workspace())})
+
+
+def _bucket(store: str, region: str, endpoint: str, virtual_addressing: bool) -> BucketConfig:
+    bucket, prefix = bucket_and_prefix(store)
+    access_key, secret_key = bucket_keys()
+    return BucketConfig(
+        bucket=bucket,
+        prefix=prefix,
+        region=region,
+        endpoint=endpoint,
+        virtual_addressing=virtual_addressing,
+        access_key=access_key,
+        secret_key=secret_key,
+    )
 
 
 def _checked(name: str) -> str:

@@ -146,6 +146,8 @@ def backup(
             print_json(done._asdict())
         else:
             print(f"{done.objects} objects ({size_text(done.bytes)}), copied now {size_text(done.copied_bytes)}")
+            if done.elsewhere:
+                print(f"{done.elsewhere} objects stand in buckets of their filespaces, and stay there: not copied")
             for object in done.missing:
                 print(f"missing: object {object} (`lucid hub fsck` tells more)")
         if done.missing:

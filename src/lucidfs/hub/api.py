@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -12,11 +13,14 @@ from aiohttp import web
 
 from lucidfs.clock import Clock
 from lucidfs.errors import MEANINGS, Code, Fault
-from lucidfs.hub.bearers import Bearers, account_of
+from lucidfs.hub.bearers import Bearers, Login, account_of
+from lucidfs.hub.bucket_check import check_bucket
 from lucidfs.hub.database.base import Database, Tx
 from lucidfs.hub.operations import manage, observe
 from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.manage import Desk, Ended, Outcome, account_view
+from lucidfs.hub.secrets import Secrets
+from lucidfs.hub.settings import HubSettings
 from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX, MANAGEMENT_BODY_S
 from lucidfs.types import id_text
 from lucidfs.wire import management as m
@@ -35,6 +39,8 @@ class Office(Protocol):
     clock: Clock
     random: Callable[[int], bytes]
     database: Database
+    secrets: Secrets | None
+    settings: HubSettings
 
     @property
     def live(self) -> Live:
@@ -127,9 +133,13 @@ class Api:
         operation = RULES[type(request)]
         now_ns = self._hub.clock.now_ns()
         fresh_id = int.from_bytes(self._hub.random(8), "big") >> 1 or 1
+        if isinstance(request, m.CreateFilespace) and request.store is not None:
+            await self._check_bucket(login, request.store)
 
         def apply(tx: Tx) -> Outcome:
-            return operation(Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live), request)
+            return operation(
+                Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live, self._hub.secrets), request
+            )
 
         if m.ROUTES[type(request)].change:
             outcome = await self._hub.change(apply)
@@ -138,6 +148,18 @@ class Api:
             with self._hub.database.read() as tx:
                 outcome = apply(tx)
         return outcome.reply
+
+    async def _check_bucket(self, login: Login, config: m.BucketConfig) -> None:
+        """Try a bucket that a workspace admin names. Raises Fault as `check_bucket`; DENIED to others."""
+        with self._hub.database.read() as tx:
+            if not account_of(tx, login).admin:
+                raise Fault(Code.DENIED, "only a workspace admin may create filespaces")
+        bucket, keys, prefix = manage.bucket_of(config)
+        check = partial(
+            check_bucket, bucket, keys, prefix,
+            clock=self._hub.clock, random=self._hub.random, private=self._hub.settings.allow_private_endpoints,
+        )  # fmt: skip
+        await asyncio.get_running_loop().run_in_executor(None, check)
 
     def _end_sessions(self, ended: tuple[Ended, ...]) -> None:
         for item in ended:

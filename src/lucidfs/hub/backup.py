@@ -45,6 +45,7 @@ class BackedUp(NamedTuple):
     copied: int  # of those: copied now
     copied_bytes: int
     missing: list[str]  # objects that the hub has lost: not in the backup either
+    elsewhere: int = 0  # objects that stand in buckets of filespaces: they stay there, and are not copied
 
 
 def backup_hub(
@@ -145,10 +146,18 @@ def _copy_objects(tx: Tx, source: LocalStore, target: LocalStore, progress: Call
         count += 1
         size += row.size
         progress(number, total)
-    return BackedUp(count, size, copied, copied_bytes, missing)
+    return BackedUp(count, size, copied, copied_bytes, missing, sum(1 for _ in _in_buckets(tx)))
 
 
 def _needed(tx: Tx) -> Iterator[ObjectRow]:
+    return (row for row in _stored(tx) if tx.object_store(row.filespace) is None)
+
+
+def _in_buckets(tx: Tx) -> Iterator[ObjectRow]:
+    return (row for row in _stored(tx) if tx.object_store(row.filespace) is not None)
+
+
+def _stored(tx: Tx) -> Iterator[ObjectRow]:
     return (row for row in objects_of(tx) if usable(row) and not row.held)
 
 

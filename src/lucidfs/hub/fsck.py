@@ -41,6 +41,7 @@ INVARIANTS: dict[str, str] = {
     "locks": "No two locks that exclude each other are held; locks are of their session's filespace.",
     "missing": "Every object that may be used, and is not held in the database, is in the object folder.",
     "short": "It has there exactly the bytes that its row says.",
+    "bucket": "The bucket of every filespace that has one can be listed.",
     "folder": "The object folder holds objects in their places and nothing else.",
 }
 _EVERYTHING = 2**62

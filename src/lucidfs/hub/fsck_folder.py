@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from lucidfs.clock import SystemClock
+from lucidfs.errors import Fault
 from lucidfs.hub.bootstrap import DATABASE_FILE, OBJECTS_FOLDER
 from lucidfs.hub.database.base import Tx
 from lucidfs.hub.database.sqlite_copy import snapshot
 from lucidfs.hub.fsck import Checked, Checker, Problem, objects_of, usable
 from lucidfs.hub.hold import Hold
+from lucidfs.hub.secrets import load_secrets
+from lucidfs.hub.stores import open_bucket
 from lucidfs.hub.sweeper import unused_of
 from lucidfs.limits import REAP_BATCH
-from lucidfs.objects.base import ObjectStat
+from lucidfs.objects.base import ObjectStat, ObjectStore
 from lucidfs.objects.local import LocalStore
 from lucidfs.types import FilespaceId
 
@@ -43,17 +49,27 @@ def check_hub(data: Path) -> Report:
     with Hold(data).keeping(), snapshot(data / DATABASE_FILE) as tx:
         checker = Checker(tx)
         problems = list(checker.problems())
-        report = _check_folder(tx, LocalStore(data / OBJECTS_FOLDER), problems)
+        report = _check_folder(tx, LocalStore(data / OBJECTS_FOLDER), problems, partial(_bucket_of, data, tx))
         return report._replace(checked=checker.checked)
 
 
-def _check_folder(tx: Tx, store: LocalStore, problems: list[Problem]) -> Report:
+def _bucket_of(data: Path, tx: Tx, filespace: int) -> ObjectStore | None:
+    """The bucket that holds a filespace's objects; None: the folder does."""
+    row = tx.object_store(filespace)
+    if row is None:
+        return None
+    return open_bucket(row, load_secrets(data, os.urandom), clock=SystemClock(), random=os.urandom).store
+
+
+def _check_folder(
+    tx: Tx, store: LocalStore, problems: list[Problem], bucket_of: Callable[[int], ObjectStore | None]
+) -> Report:
     problems += [Problem("folder", f"{path} is no object in its place") for path in store.strangers()]
     there: dict[int, ObjectStat] = {}
     stored = size = uploads = upload_bytes = leftover = 0
+    unknown: set[int] = set()  # filespaces whose bucket does not answer
     for filespace in tx.object_filespaces():
-        listing = store.list(FilespaceId(filespace))
-        for page in _pages(listing):
+        for page in _pages(_listing(store, filespace, bucket_of, unknown, problems)):
             stored += len(page)
             size += sum(stat.size for stat in page)
             unused = unused_of(tx, page)
@@ -62,7 +78,7 @@ def _check_folder(tx: Tx, store: LocalStore, problems: list[Problem]) -> Report:
             leftover += sum(not each.wanted for each in unused)
             there.update((stat.name.object, stat) for stat in page)
     for row in objects_of(tx):
-        if row.held or not usable(row):
+        if row.held or not usable(row) or row.filespace in unknown:
             continue
         stat = there.get(row.id)
         if stat is None or stat.name.filespace != row.filespace:
@@ -70,6 +86,28 @@ def _check_folder(tx: Tx, store: LocalStore, problems: list[Problem]) -> Report:
         elif stat.size != row.size:
             problems.append(Problem("short", f"object {row.id:016x} has {stat.size} bytes, not {row.size}"))
     return Report(problems, Checked(), stored, size, uploads, upload_bytes, leftover)
+
+
+def _listing(
+    store: LocalStore,
+    filespace: int,
+    bucket_of: Callable[[int], ObjectStore | None],
+    unknown: set[int],
+    problems: list[Problem],
+) -> Iterator[ObjectStat]:
+    """The objects of a filespace, wherever they are."""
+    bucket: ObjectStore | None = None
+    try:
+        bucket = bucket_of(filespace)
+        yield from (bucket or store).list(FilespaceId(filespace))
+    except (OSError, Fault) as error:
+        if bucket is None and not isinstance(error, Fault):
+            raise  # the hub's own folder
+        unknown.add(filespace)
+        problems.append(Problem("bucket", f"the objects of filespace {filespace:016x} cannot be listed: {error}"))
+    finally:
+        if bucket is not None:
+            bucket.close()
 
 
 def _pages(listing: Iterator[ObjectStat]) -> Iterator[list[ObjectStat]]:

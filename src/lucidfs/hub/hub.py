@@ -30,6 +30,7 @@ from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.sessions import Session, Sessions
 from lucidfs.hub.settings import HubSettings
+from lucidfs.hub.stores import Stores
 from lucidfs.hub.sweeper import Sweeper, Uploads
 from lucidfs.limits import GRANT_S
 from lucidfs.objects.base import ObjectName, ObjectStore
@@ -50,7 +51,7 @@ class Hub:
 
     Args:
         database: opened; closed by whoever opened it.
-        store: where objects are; for the gateway and the reaper.
+        store: where objects are of filespaces that have no bucket of their own; closed by whoever opened it.
         clock: tells the time.
         random: source of random bytes.
         settings: see `HubSettings`.
@@ -70,7 +71,7 @@ class Hub:
         secrets: Secrets | None = None,
     ) -> None:
         self.database = database
-        self.store = store
+        self.store = Stores(store, database, secrets, clock=clock, random=random)
         self.clock = clock
         self.random = random
         self.secrets = secrets
@@ -137,6 +138,7 @@ class Hub:
         for threads in (self._writer, self._deleting):
             if threads is not None:
                 threads.shutdown(wait=True)
+        self.store.close()
 
     def crash(self) -> None:
         """End without any courtesy, as a power cut would: for simulation. The database is the caller's to close."""
@@ -278,16 +280,27 @@ class Hub:
         return await result
 
     def grants(self, filespace: int, objects: list[int], put: bool, base_url: str) -> list[Grant]:
-        """Signed URLs that let their bearer PUT or GET these objects for GRANT_S."""
+        """Signed URLs that let their bearer PUT or GET these objects for GRANT_S, here or at the filespace's bucket."""
         expires_s = int(self.clock.now_ns() // 10**9 + GRANT_S)
         method = "PUT" if put else "GET"
         if any(not 0 < each < 2**63 for each in objects):
             raise Fault(Code.INVALID, "not an object id")
         names = [ObjectName(FilespaceId(filespace), ObjectId(each)) for each in objects]
+        elsewhere = self._in_bucket(names, put) if self.store.in_bucket(filespace) else frozenset[ObjectName]()
         return [
-            Grant(name.object, sign_url(self.signing_key, base_url, method, name, expires_s), expires_s * 10**9)
+            Grant(name.object, *self.store.url(method, name))
+            if name in elsewhere
+            else Grant(name.object, sign_url(self.signing_key, base_url, method, name, expires_s), expires_s * 10**9)
             for name in names
         ]
+
+    def _in_bucket(self, names: list[ObjectName], put: bool) -> frozenset[ObjectName]:
+        """Those of a bucket's objects that are moved there and back; others stand in the database."""
+        if put:
+            return frozenset(names)
+        with self.database.read() as tx:
+            rows = {name: tx.object(name.object) for name in names}
+        return frozenset(name for name, row in rows.items() if row is None or not row.held)
 
     @property
     def live(self) -> Live:

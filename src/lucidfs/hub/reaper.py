@@ -94,6 +94,7 @@ class Reaper:
             failed += len(due) - len(deleted)
             more = len(due) == REAP_BATCH and len(deleted) == len(due)
         await self._forget(lambda tx: tx.forget_spent(now_ns - int(SPENT_KEPT_S * _SECOND_NS), REAP_BATCH))
+        await self._writer.change(lambda tx: tx.forget_object_stores())
         sessions = await self._forget(lambda tx: tx.delete_sessions(ended_before_ns, REAP_BATCH))
         return Reaped(objects, size, failed, sessions)
 

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from lucidfs.clock import Clock
+from lucidfs.errors import Fault
 from lucidfs.hub.database.base import CONDEMNED, Database, ObjectRow, Tx
 from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.reaper import Writer, bury, name_of
@@ -93,13 +94,18 @@ class Sweeper:
         await self._deleter.in_thread(partial(self._tidy, now_ns - int(UNFINISHED_S * _SECOND_NS)))
         total = Uploads()
         for filespace in await self._deleter.in_thread(self._filespaces):
-            listing = self._store.list(FilespaceId(filespace))
-            page = await self._deleter.in_thread(partial(_page, listing))
-            while page:
-                unused = await self._deleter.in_thread(partial(self._unused, page))
-                total = await self._handle(unused, now_ns, total)
-                page = await self._deleter.in_thread(partial(_page, listing))
+            try:
+                total = await self._look_at(filespace, now_ns, total)
+            except (OSError, Fault) as error:  # a bucket that does not answer must not keep the others waiting
+                log.warning("the objects of filespace %016x were not looked at: %s", filespace, error)
         return total._replace(at_ns=now_ns)
+
+    async def _look_at(self, filespace: int, now_ns: int, total: Uploads) -> Uploads:
+        listing = self._store.list(FilespaceId(filespace))
+        while page := await self._deleter.in_thread(partial(_page, listing)):
+            unused = await self._deleter.in_thread(partial(self._unused, page))
+            total = await self._handle(unused, now_ns, total)
+        return total
 
     async def _handle(self, unused: list[_Unused], now_ns: int, total: Uploads) -> Uploads:
         """Sweep what is due of one page, and add the rest to the total."""

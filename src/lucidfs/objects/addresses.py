@@ -26,21 +26,21 @@ def check_url(url: str, characters_max: int) -> str:
     return host
 
 
-def check_literal(host: str) -> None:
-    """Raises Fault(DENIED) for an address, or a name that is one, inside somebody's own network. Asks nobody."""
+def check_literal(host: str, field: str = "url") -> None:
+    """Raises Fault(DENIED), naming the field, for an address inside somebody's own network. Asks nobody."""
     if host == "localhost" or host.endswith(".localhost") or not _outside(host):
-        raise _refusal(host)
+        raise _refusal(host, field)
 
 
-def check_outside(host: str) -> None:
+def check_outside(host: str, field: str = "url") -> None:
     """Raises Fault: DENIED when a host is inside somebody's own network, UNAVAILABLE when its name leads nowhere."""
-    check_literal(host)
+    check_literal(host, field)
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise Fault(Code.UNAVAILABLE, f"the host {host} cannot be found: {error.strerror}") from None
+        raise Fault(Code.UNAVAILABLE, f"{field}: the host {host} cannot be found: {error.strerror}") from None
     if not all(_outside(str(address[4][0])) for address in found):
-        raise _refusal(host)
+        raise _refusal(host, field)
 
 
 def _outside(host: str) -> bool:
@@ -53,9 +53,9 @@ def _outside(host: str) -> bool:
     return (mapped or address).is_global
 
 
-def _refusal(host: str) -> Fault:
+def _refusal(host: str, field: str) -> Fault:
     return Fault(
         Code.DENIED,
-        f"url: {host} is an address of a private network; the hub's administrator can allow those"
+        f"{field}: {host} is an address of a private network; the hub's administrator can allow those"
         " (lucid hub start --allow-private-endpoints)",
     )

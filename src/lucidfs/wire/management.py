@@ -82,6 +82,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything that the management API says. Unknown fields are ignored, so that fields may be added."""
 
 
+class BucketConfig(Record, frozen=True):
+    """An S3 bucket for the objects of a filespace. The hub seals the secret and never tells it again."""
+
+    bucket: str
+    access_key: str
+    secret_key: str
+    prefix: str = ""
+    region: str = "us-east-1"
+    endpoint: str = ""
+    virtual_addressing: bool = False
+
+
 # --- replies ----------------------------------------------------------------------------------------------------
 
 
@@ -135,6 +147,7 @@ class FilespaceView(Record, frozen=True):
     created: str
     role: RoleName | None = None
     sealed_key: bytes = b""  # the filespace key, sealed to the asking account
+    store: str = ""  # s3://bucket/prefix of its objects; empty: the hub's own folder
 
 
 class LoggedIn(Record, frozen=True):
@@ -268,6 +281,7 @@ class CreateFilespace(Record, frozen=True):
     name: FilespaceName
     root: Id  # node id of the root folder
     sealed_key: SealedKey
+    store: BucketConfig | None = None  # null: the objects stand in the hub's own folder
 
 
 class RenameFilespace(Record, frozen=True):

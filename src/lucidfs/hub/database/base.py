@@ -30,6 +30,7 @@ __all__ = [
     "LockRow",
     "NodeRow",
     "ObjectRow",
+    "ObjectStoreRow",
     "SessionRow",
     "SmallContent",
     "Tx",
@@ -111,6 +112,19 @@ class DataStoreRow(NamedTuple):
     key_id: str  # of the key that sealed the secret
     created_ns: int
     links: int = 0  # external files; kept by the primitives of the tree
+
+
+class ObjectStoreRow(NamedTuple):
+    """The bucket that holds a filespace's objects."""
+
+    filespace: int
+    bucket: str
+    prefix: str  # of every key; empty or ending with a slash
+    region: str
+    endpoint: str  # "": AWS
+    virtual: bool  # the bucket stands in the host name
+    access_key: str
+    sealed_secret: bytes  # by `lucidfs.hub.secrets`
 
 
 class Tx(Tree, Protocol):
@@ -242,6 +256,17 @@ class Tx(Tree, Protocol):
 
     def count_externals(self, store: int) -> int:
         """The same, counted row by row: for who checks `DataStoreRow.links`."""
+        ...
+
+    # object stores
+    def put_object_store(self, row: ObjectStoreRow) -> None: ...
+
+    def object_store(self, filespace: int) -> ObjectStoreRow | None:
+        """The bucket of a filespace, also of one that is gone; None: the hub's own folder."""
+        ...
+
+    def forget_object_stores(self) -> int:
+        """Delete rows of filespaces that are gone with all their objects. Returns how many."""
         ...
 
     # settings

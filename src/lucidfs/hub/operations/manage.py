@@ -11,8 +11,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lucidfs.errors import Code, Fault
-from lucidfs.hub.database.base import AccountRow, FilespaceRow, GrantRow, NodeRow, Tx
+from lucidfs.hub.database.base import AccountRow, FilespaceRow, GrantRow, NodeRow, ObjectStoreRow, Tx
 from lucidfs.hub.operations.live import NOBODY, Live
+from lucidfs.hub.secrets import Secrets
+from lucidfs.hub.stores import place_of, shown_store
+from lucidfs.objects.s3.bucket import S3Bucket, S3Keys, check_key
 from lucidfs.types import Kind, Role, id_text, id_value
 from lucidfs.wire import management as m
 
@@ -26,6 +29,7 @@ class Desk(NamedTuple):
         now_ns: wall time.
         fresh_id: a random number for what the operation makes.
         live: what the hub knows beside the database.
+        secrets: seals the keys of buckets; None: this hub keeps none.
     """
 
     tx: Tx
@@ -33,6 +37,7 @@ class Desk(NamedTuple):
     now_ns: int
     fresh_id: int
     live: Live = NOBODY
+    secrets: Secrets | None = None
 
 
 class Ended(NamedTuple):
@@ -60,7 +65,7 @@ def get_self(desk: Desk, request: m.GetSelf) -> Outcome:
 def list_filespaces(desk: Desk, request: m.ListFilespaces) -> Outcome:
     grants = {grant.filespace: grant for grant in desk.tx.grants_of_account(desk.account.id)}
     rows = [r for r in desk.tx.filespaces(desk.account.workspace) if desk.account.admin or r.id in grants]
-    return Outcome(m.FilespaceList(filespaces=[_filespace_view(row, grants.get(row.id)) for row in rows]))
+    return Outcome(m.FilespaceList(filespaces=[_filespace_view(desk.tx, row, grants.get(row.id)) for row in rows]))
 
 
 def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
@@ -73,6 +78,7 @@ def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
         raise Fault(Code.ID_TAKEN, f"the filespace id {request.id} is taken")
     if desk.tx.node(root) is not None:
         raise Fault(Code.ID_TAKEN, f"the node id {request.root} is taken")
+    store = None if request.store is None else _object_store(desk, identity, request.store)
     row = FilespaceRow(identity, desk.account.workspace, request.name, root, desk.now_ns)
     grant = GrantRow(identity, desk.account.id, int(Role.ADMIN), request.sealed_key)
     desk.tx.insert_filespace(row)
@@ -80,7 +86,31 @@ def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
         NodeRow(root, identity, 0, b"", int(Kind.FOLDER), b"", mtime_ns=desk.now_ns, ctime_ns=desk.now_ns)
     )
     desk.tx.put_grant(grant)
-    return Outcome(_filespace_view(row, grant))
+    if store is not None:
+        desk.tx.put_object_store(store)
+    return Outcome(_filespace_view(desk.tx, row, grant))
+
+
+def bucket_of(config: m.BucketConfig) -> tuple[S3Bucket, S3Keys, str]:
+    """What a configuration names, and the prefix of every key. Raises Fault(INVALID), naming the field."""
+    bucket = S3Bucket(config.bucket, config.region, config.endpoint, config.virtual_addressing)
+    if not config.access_key or not config.secret_key:
+        raise Fault(Code.INVALID, "access_key, secret_key: empty")
+    prefix = config.prefix.strip("/")
+    if prefix:
+        prefix += "/"
+        check_key(prefix + "0" * 33)
+    return bucket, S3Keys(config.access_key, config.secret_key), prefix
+
+
+def _object_store(desk: Desk, filespace: int, config: m.BucketConfig) -> ObjectStoreRow:
+    if desk.secrets is None:
+        raise Fault(Code.UNSUPPORTED, "this hub keeps no secrets, so it cannot use buckets")
+    bucket, keys, prefix = bucket_of(config)
+    sealed = desk.secrets.seal(keys.secret_key, place_of(filespace))
+    return ObjectStoreRow(
+        filespace, bucket.name, prefix, bucket.region, bucket.endpoint, bucket.virtual, keys.access_key, sealed
+    )
 
 
 def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
@@ -88,7 +118,7 @@ def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
     if row.name != request.name:
         _need_free_name(desk, request.name)
         desk.tx.rename_filespace(row.id, request.name)
-    return Outcome(_filespace_view(row._replace(name=request.name), desk.tx.grant(row.id, desk.account.id)))
+    return Outcome(_filespace_view(desk.tx, row._replace(name=request.name), desk.tx.grant(row.id, desk.account.id)))
 
 
 def delete_filespace(desk: Desk, request: m.DeleteFilespace) -> Outcome:
@@ -230,13 +260,14 @@ def account_view(tx: Tx, row: AccountRow, only: set[int] | None = None) -> m.Acc
     )
 
 
-def _filespace_view(row: FilespaceRow, grant: GrantRow | None) -> m.FilespaceView:
+def _filespace_view(tx: Tx, row: FilespaceRow, grant: GrantRow | None) -> m.FilespaceView:
     return m.FilespaceView(
         id=id_text(row.id),
         name=row.name,
         created=m.time_text(row.created_ns),
         role=m.role_name(Role(grant.role)) if grant is not None else None,
         sealed_key=grant.sealed_key if grant is not None else b"",
+        store=shown_store(tx, row.id),
     )
 
 
