@@ -7,7 +7,9 @@ as in `slots`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import mmap
 from collections import deque
 from functools import lru_cache
 from typing import Any
@@ -16,7 +18,7 @@ from lucidfs.engine.cache.slots import private_memory
 from lucidfs.limits import MIB
 
 ROOM_BYTES_LEAST = MIB // 4  # smaller ones come from Python's own memory, which is warm
-_IDLE_BYTES_MAX = 64 * MIB  # kept for the next read of the process
+_IDLE_BYTES_MAX = 512 * MIB  # kept for the next read of the process; the system may take it back (MADV_FREE)
 
 
 class Rooms:
@@ -54,6 +56,9 @@ class Rooms:
         """Nobody looks at this memory any more."""
         idle_bytes = sum(each * len(kept) for each, kept in list(self._idle.items()))
         if idle_bytes + size <= self._idle_bytes_max:
+            if hasattr(mmap, "MADV_FREE"):
+                with contextlib.suppress(OSError):
+                    memory.madvise(mmap.MADV_FREE)
             self._idle[size].append(memory)
 
 
