@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmarks import hub_load, libraries, listing, metadata, small_files, stream
+from benchmarks import buckets, hub_load, libraries, listing, metadata, small_files, stream
 from benchmarks.measure import Result
 from benchmarks.stage import Stage, staged
 
@@ -21,6 +21,7 @@ SUBJECTS: dict[str, Subject] = {
     "libraries": lambda stage, quick: libraries.run(
         stage, *((100, 100, 500, 200, 1) if quick else (500, 1000, 5000, 2000, 3))
     ),
+    "buckets": lambda stage, quick: buckets.run(stage.folder, *((128, 200, 200) if quick else (1024, 1000, 2000))),
     "listing": lambda stage, quick: listing.run(stage, 5_000 if quick else 100_000, 3),
 }
 

@@ -174,8 +174,9 @@ def test_nothing_is_answered_without_a_bearer(http: Http, kind: type[m.Record]) 
     key = msgspec.json.decode(msgspec.json.encode(bytes(32)))
     fields = {"root": ID, "filespace": ID, "account": ID, "sealed_key": key, "login_public": key, "sealing_public": key}
     route = m.ROUTES[kind]
-    path = route.path.format(filespace=ID, account=ID) + ("" if route.has_body else "?name=data")
-    body = {**samples, **fields} if route.has_body else None
+    path = route.path.format(filespace=ID, account=ID, name="data") + ("" if route.has_body else "?name=data")
+    bucket = dict.fromkeys(("access_key", "secret_key", "bucket_name", "region"), "bucket")
+    body = {**samples, **fields, **bucket} if route.has_body else None
     for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic bm9ib2R5"}):
         refusal(http.send(route.method, path, body, **headers), Code.UNAUTHENTICATED)
 

@@ -13,15 +13,16 @@ from aiohttp import web
 
 from lucidfs.clock import Clock
 from lucidfs.errors import MEANINGS, Code, Fault
+from lucidfs.hub import bucket_check
 from lucidfs.hub.bearers import Bearers, Login, account_of
-from lucidfs.hub.bucket_check import check_bucket
 from lucidfs.hub.database.base import Database, Tx
-from lucidfs.hub.operations import manage, observe
+from lucidfs.hub.operations import manage, observe, outside
 from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.manage import Desk, Ended, Outcome, account_view
 from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.settings import HubSettings
 from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX, MANAGEMENT_BODY_S
+from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
 from lucidfs.types import id_text
 from lucidfs.wire import management as m
 from lucidfs.wire.openapi import document
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
 _T = TypeVar("_T")
 
-RULES = {**manage.OPERATIONS, **observe.OPERATIONS}
+RULES = {**manage.OPERATIONS, **observe.OPERATIONS, **outside.OPERATIONS}
 
 
 class Office(Protocol):
@@ -133,8 +134,7 @@ class Api:
         operation = RULES[type(request)]
         now_ns = self._hub.clock.now_ns()
         fresh_id = int.from_bytes(self._hub.random(8), "big") >> 1 or 1
-        if isinstance(request, m.CreateFilespace) and request.store is not None:
-            await self._check_bucket(login, request.store)
+        await self._ask_s3(request, login)
 
         def apply(tx: Tx) -> Outcome:
             return operation(
@@ -149,17 +149,31 @@ class Api:
                 outcome = apply(tx)
         return outcome.reply
 
-    async def _check_bucket(self, login: Login, config: m.BucketConfig) -> None:
-        """Try a bucket that a workspace admin names. Raises Fault as `check_bucket`; DENIED to others."""
-        with self._hub.database.read() as tx:
-            if not account_of(tx, login).admin:
-                raise Fault(Code.DENIED, "only a workspace admin may create filespaces")
-        bucket, keys, prefix = manage.bucket_of(config)
-        check = partial(
-            check_bucket, bucket, keys, prefix,
-            clock=self._hub.clock, random=self._hub.random, private=self._hub.settings.allow_private_endpoints,
-        )  # fmt: skip
-        await asyncio.get_running_loop().run_in_executor(None, check)
+    async def _ask_s3(self, request: m.Record, login: Login) -> None:
+        """What must be known of a bucket before a request is judged. Raises Fault for what S3 refuses."""
+        hub, private = self._hub, self._hub.settings.allow_private_endpoints
+        with hub.database.read() as tx:
+            desk = Desk(tx, account_of(tx, login), hub.clock.now_ns(), 0, secrets=hub.secrets)
+            if isinstance(request, m.CreateFilespace) and request.store is not None:
+                manage.check_creates(desk)
+                bucket, keys, prefix = manage.bucket_of(request.store)
+                ask = partial(
+                    bucket_check.check_bucket, bucket, keys, prefix,
+                    clock=hub.clock, random=hub.random, private=private,
+                )  # fmt: skip
+            elif isinstance(request, m.AddDataStore):
+                outside.check_administers(desk, request.filespace)
+                bucket = S3Bucket(request.bucket_name, request.region, request.endpoint, request.use_virtual_addressing)
+                keys = S3Keys(request.access_key, request.secret_key)
+                ask = partial(bucket_check.check_keys, bucket, keys, clock=hub.clock, private=private)
+            elif isinstance(request, m.RekeyDataStore):
+                store = outside.data_store(desk, request.filespace, request.name)
+                bucket = S3Bucket(store.bucket, store.region, store.endpoint, store.virtual)
+                keys = S3Keys(request.access_key, request.secret_key)
+                ask = partial(bucket_check.check_keys, bucket, keys, clock=hub.clock, private=private)
+            else:
+                return
+        await asyncio.get_running_loop().run_in_executor(None, ask)
 
     def _end_sessions(self, ended: tuple[Ended, ...]) -> None:
         for item in ended:

@@ -29,8 +29,7 @@ def check_bucket(
         Fault: DENIED for an endpoint in a private network, and what S3 refused, in its words; UNSUPPORTED for a
             server that lets a second body replace the first; UNAVAILABLE when it does not answer.
     """
-    if not private and bucket.endpoint:
-        check_outside(urlsplit(bucket.endpoint).hostname or "", "endpoint")
+    _check_endpoint(bucket, private)
     http = Http()
     client, key = S3Client(bucket, keys, clock, http), f"{prefix}.lucid-probe-{random(8).hex()}"
     try:
@@ -46,6 +45,23 @@ def check_bucket(
         raise Fault(Code.UNAVAILABLE, f"{bucket}: {getattr(error, 'strerror', None) or error}") from None
     finally:
         http.close()
+
+
+def check_keys(bucket: S3Bucket, keys: S3Keys, *, clock: Clock, private: bool) -> None:
+    """List one key of a bucket. Arguments and errors as of `check_bucket`."""
+    _check_endpoint(bucket, private)
+    http = Http()
+    try:
+        S3Client(bucket, keys, clock, http).check()
+    except OSError as error:
+        raise Fault(Code.UNAVAILABLE, f"{bucket}: {error.strerror or error}") from None
+    finally:
+        http.close()
+
+
+def _check_endpoint(bucket: S3Bucket, private: bool) -> None:
+    if not private and bucket.endpoint:
+        check_outside(urlsplit(bucket.endpoint).hostname or "", "endpoint")
 
 
 def _check_conditional(client: S3Client, key: str) -> None:

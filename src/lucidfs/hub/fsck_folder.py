@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lucidfs.clock import SystemClock
-from lucidfs.errors import Fault
+from lucidfs.errors import Code, Fault
 from lucidfs.hub.bootstrap import DATABASE_FILE, OBJECTS_FOLDER
 from lucidfs.hub.database.base import Tx
 from lucidfs.hub.database.sqlite_copy import snapshot
 from lucidfs.hub.fsck import Checked, Checker, Problem, objects_of, usable
 from lucidfs.hub.hold import Hold
-from lucidfs.hub.secrets import load_secrets
+from lucidfs.hub.secrets import read_secrets
 from lucidfs.hub.stores import open_bucket
 from lucidfs.hub.sweeper import unused_of
 from lucidfs.limits import REAP_BATCH
@@ -54,11 +54,15 @@ def check_hub(data: Path) -> Report:
 
 
 def _bucket_of(data: Path, tx: Tx, filespace: int) -> ObjectStore | None:
-    """The bucket that holds a filespace's objects; None: the folder does."""
+    """The bucket that holds a filespace's objects; None: the folder does. Raises Fault when its keys do not open."""
     row = tx.object_store(filespace)
     if row is None:
         return None
-    return open_bucket(row, load_secrets(data, os.urandom), clock=SystemClock(), random=os.urandom).store
+    try:
+        secrets = read_secrets(data)
+    except OSError as error:
+        raise Fault(Code.NOT_FOUND, f"the key of the hub's secrets cannot be read: {error}") from None
+    return open_bucket(row, secrets, clock=SystemClock(), random=bytes, sleep=threading.Event().wait).store
 
 
 def _check_folder(

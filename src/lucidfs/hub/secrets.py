@@ -62,9 +62,14 @@ def load_secrets(data: Path, random: Callable[[int], bytes]) -> Secrets:
         Fault: CORRUPT when the key file is not one.
         OSError: it cannot be read or written.
     """
-    path = data / KEY_FILE
     with contextlib.suppress(FileExistsError):
-        _make(path, random(KEY_BYTES))
+        _make(data / KEY_FILE, random(KEY_BYTES))
+    return read_secrets(data)
+
+
+def read_secrets(data: Path) -> Secrets:
+    """As `load_secrets`, of a folder that has a key. Raises FileNotFoundError when it has none."""
+    path = data / KEY_FILE
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise Fault(Code.CORRUPT, f"{path} has {len(key)} bytes, not {KEY_BYTES}: bring it back from a backup")

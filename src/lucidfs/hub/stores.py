@@ -5,8 +5,8 @@ Which one it is was decided when the filespace was made, so it is looked up once
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from time import sleep
 from typing import NamedTuple
 
 from lucidfs.clock import Clock
@@ -58,6 +58,7 @@ class Stores:
         self._clock = clock
         self._random = random
         self._known: dict[int, Bucket | None] = {}
+        self._ending = threading.Event()  # ends the pauses between attempts
 
     def put(self, name: ObjectName, data: Body) -> None:
         self._of(name.filespace).put(name, data)
@@ -77,6 +78,7 @@ class Stores:
 
     def close(self) -> None:
         """Close the connections to buckets; the local store is its maker's to close."""
+        self._ending.set()
         for bucket in list(self._known.values()):
             if bucket is not None:
                 bucket.store.close()
@@ -106,15 +108,23 @@ class Stores:
         if filespace not in self._known:
             with self._database.read() as tx:
                 row, there = tx.object_store(filespace), tx.filespace(filespace) is not None
-            bucket = None if row is None else open_bucket(row, self._secrets, clock=self._clock, random=self._random)
+            bucket = None if row is None else self._opened(row)
             if not there and bucket is None:
                 return None  # one that is not made yet is asked for again
             self._known[filespace] = bucket
         return self._known[filespace]
 
+    def _opened(self, row: ObjectStoreRow) -> Bucket:
+        return open_bucket(row, self._secrets, clock=self._clock, random=self._random, sleep=self._ending.wait)
+
 
 def open_bucket(
-    row: ObjectStoreRow, secrets: Secrets | None, *, clock: Clock, random: Callable[[int], bytes]
+    row: ObjectStoreRow,
+    secrets: Secrets | None,
+    *,
+    clock: Clock,
+    random: Callable[[int], bytes],
+    sleep: Callable[[float], object],
 ) -> Bucket:
     """A filespace's bucket, not asked anything yet. Raises Fault: CORRUPT, UNSUPPORTED when its keys do not open."""
     if secrets is None:

@@ -9,12 +9,13 @@ import pytest
 
 from lucidfs.hub.database.base import CONDEMNED, SPENT, Counts, Database, NodeRow, ObjectRow, SmallContent, Tx
 from lucidfs.namespace.tree import root_of
+from lucidfs.testing.database_connect_suite import ConnectSuite
 from lucidfs.testing.database_rows import EVERYTHING, FILESPACE, ROOT, extent, file, folder, found, lock
 from lucidfs.testing.database_service_suite import ServiceSuite
 from lucidfs.wire.messages import Extent
 
 
-class DatabaseSuite(ServiceSuite):
+class DatabaseSuite(ServiceSuite, ConnectSuite):
     """Conformance of one database. A subclass gives the fixture `database`: empty, closed by the fixture."""
 
     @pytest.fixture

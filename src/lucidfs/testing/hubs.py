@@ -87,10 +87,12 @@ class ProcessHub:
 
     Args:
         data: a bootstrapped folder.
+        options: further ones of `lucid hub start`.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: str) -> None:
         self.data = data
+        self._options = options
         self.url = ""
         self._listen = "127.0.0.1:0"
         self._process: subprocess.Popen[str] | None = None
@@ -111,7 +113,7 @@ class ProcessHub:
 
     def arguments(self, listen: str) -> list[str]:
         """What follows the interpreter on its command line; it must print a line `ready URL`."""
-        return ["-m", "lucidfs.cli", "hub", "start", "--data", str(self.data), "--listen", listen]
+        return ["-m", "lucidfs.cli", "hub", "start", "--data", str(self.data), "--listen", listen, *self._options]
 
     @property
     def pid(self) -> int:

@@ -29,6 +29,7 @@ FilespaceName = Annotated[
     msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,62}" + _END, description="letters, digits, `-`, `_`; at most 63"),
 ]
 WorkspaceName = FilespaceName
+DataStoreName = Annotated[str, msgspec.Meta(min_length=1, max_length=255, description="printable characters")]
 AccountName = Annotated[
     str,
     msgspec.Meta(
@@ -148,6 +149,43 @@ class FilespaceView(Record, frozen=True):
     role: RoleName | None = None
     sealed_key: bytes = b""  # the filespace key, sealed to the asking account
     store: str = ""  # s3://bucket/prefix of its objects; empty: the hub's own folder
+
+
+class DataStoreView(Record, frozen=True):
+    """A bucket that a filespace links objects of."""
+
+    name: str
+    access_key: str
+    bucket_name: str
+    region: str
+    endpoint: str
+    url_expiration_minutes: int
+    use_virtual_addressing: bool
+    key_id: str  # of the key that seals the secret
+    created: str
+    files: int  # linked from it
+
+
+class DataStoreList(Record, frozen=True):
+    data_stores: list[DataStoreView]
+
+
+class DataStoreSecretView(Record, frozen=True):
+    data_store: DataStoreView
+    secret_key: str
+
+
+class ExternalFileView(Record, frozen=True):
+    node: Id
+    object_id: str
+    size: int
+    checksum: str
+
+
+class ExternalFileList(Record, frozen=True):
+    files: list[ExternalFileView]
+    has_more: bool
+    cursor: str = ""
 
 
 class LoggedIn(Record, frozen=True):
@@ -372,6 +410,57 @@ class RotateAccount(Record, frozen=True):
     keys: list[ResealedKey]
 
 
+class ListDataStores(Record, frozen=True):
+    """The buckets that a filespace links objects of, without their secrets."""
+
+    filespace: Id
+
+
+class GetDataStore(Record, frozen=True):
+    """One data store with its secret: for admins of the filespace."""
+
+    filespace: Id
+    name: DataStoreName
+
+
+class AddDataStore(Record, frozen=True):
+    """Attach a bucket under a name. The hub asks S3 whether it answers to the keys; nothing is stored if not."""
+
+    filespace: Id
+    name: DataStoreName
+    access_key: str
+    secret_key: str
+    bucket_name: str
+    region: str
+    endpoint: str = ""
+    url_expiration_minutes: int = 10_080
+    use_virtual_addressing: bool = False
+
+
+class RekeyDataStore(Record, frozen=True):
+    """Give a data store new keys. The hub asks S3 whether it answers to them; nothing is changed if not."""
+
+    filespace: Id
+    name: DataStoreName
+    access_key: str
+    secret_key: str
+
+
+class RemoveDataStore(Record, frozen=True):
+    """Detach a bucket from which nothing is linked."""
+
+    filespace: Id
+    name: DataStoreName
+
+
+class ListExternalFiles(Record, frozen=True):
+    """A page of the files that are linked from a data store. Their names are sealed: only clients can tell paths."""
+
+    filespace: Id
+    name: DataStoreName
+    cursor: str = ""
+
+
 # --- routes -----------------------------------------------------------------------------------------------------
 
 
@@ -403,6 +492,7 @@ class Route(NamedTuple):
         return self.method in ("POST", "PUT", "PATCH")
 
 
+_ASKED = (Code.UNAVAILABLE, Code.UNSUPPORTED, Code.CORRUPT)  # what S3, or a server that is none, may answer
 _NO, _GONE, _BAD, _TAKEN = Code.DENIED, Code.NOT_FOUND, Code.INVALID, Code.EXISTS
 
 ROUTES: dict[type[Record], Route] = {
@@ -411,13 +501,36 @@ ROUTES: dict[type[Record], Route] = {
     EndLogin: Route("POST", "/logout", Done),
     GetSelf: Route("GET", "/self", AccountView),
     ListFilespaces: Route("GET", "/filespaces", FilespaceList),
-    CreateFilespace: Route("POST", "/filespaces", FilespaceView, True, True, (_NO, _TAKEN, _BAD, Code.ID_TAKEN)),
+    CreateFilespace: Route(
+        "POST", "/filespaces", FilespaceView, True, True, (_NO, _GONE, _TAKEN, _BAD, Code.ID_TAKEN, *_ASKED)
+    ),
     RenameFilespace: Route("PATCH", "/filespaces/{filespace}", FilespaceView, True, True, (_NO, _GONE, _TAKEN)),
     DeleteFilespace: Route("DELETE", "/filespaces/{filespace}", Done, True, True, (_NO, _GONE, _BAD)),
     ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList, True, False, (_NO, _GONE)),
     PutGrant: Route("PUT", "/filespaces/{filespace}/grants/{account}", GrantView, True, True, (_NO, _GONE, _BAD)),
     DeleteGrant: Route("DELETE", "/filespaces/{filespace}/grants/{account}", Done, True, True, (_NO, _GONE, _BAD)),
     ListLocks: Route("GET", "/filespaces/{filespace}/locks", LockList, True, False, (_NO, _GONE)),
+    ListDataStores: Route("GET", "/filespaces/{filespace}/data-stores", DataStoreList, True, False, (_NO, _GONE)),
+    GetDataStore: Route(
+        "GET", "/filespaces/{filespace}/data-stores/{name}", DataStoreSecretView, True, False, (_NO, _GONE)
+    ),
+    AddDataStore: Route(
+        "POST",
+        "/filespaces/{filespace}/data-stores",
+        DataStoreView,
+        True,
+        True,
+        (_NO, _GONE, _TAKEN, _BAD, Code.TOO_MANY, *_ASKED),
+    ),
+    RekeyDataStore: Route(
+        "PUT", "/filespaces/{filespace}/data-stores/{name}/keys", DataStoreView, True, True, (_NO, _GONE, _BAD, *_ASKED)
+    ),
+    RemoveDataStore: Route(
+        "DELETE", "/filespaces/{filespace}/data-stores/{name}", Done, True, True, (_NO, _GONE, Code.NOT_EMPTY)
+    ),
+    ListExternalFiles: Route(
+        "GET", "/filespaces/{filespace}/data-stores/{name}/files", ExternalFileList, True, False, (_NO, _GONE, _BAD)
+    ),
     GetStatus: Route("GET", "/status", HubStatus),
     ListAccounts: Route("GET", "/accounts", AccountList, True, False, (_NO,)),
     CreateAccount: Route("POST", "/accounts", AccountView, True, True, (_NO, _GONE, _TAKEN, _BAD, Code.ID_TAKEN)),

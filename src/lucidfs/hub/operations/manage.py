@@ -91,6 +91,11 @@ def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
     return Outcome(_filespace_view(desk.tx, row, grant))
 
 
+def check_creates(desk: Desk) -> None:
+    """Raises Fault(DENIED) unless the caller may create filespaces."""
+    _need_workspace_admin(desk, "create filespaces")
+
+
 def bucket_of(config: m.BucketConfig) -> tuple[S3Bucket, S3Keys, str]:
     """What a configuration names, and the prefix of every key. Raises Fault(INVALID), naming the field."""
     bucket = S3Bucket(config.bucket, config.region, config.endpoint, config.virtual_addressing)
