@@ -60,6 +60,21 @@ def _no_unexpected_warnings(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not surprises, "unexpected logs:\n" + "\n".join(surprises)
 
 
+# --- the same tests on another object store ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _store_of_filespaces() -> Iterator[None]:
+    """With LUCID_TEST_STORE=s3 every filespace that a test makes through the SDK's kit has its objects in a bucket."""
+    if os.environ.get("LUCID_TEST_STORE", "") != "s3":
+        yield
+        return
+    from tests.other_store import objects_in_a_bucket
+
+    with objects_in_a_bucket():
+        yield
+
+
 # --- what must be gone at the end -------------------------------------------------------------------------------
 
 

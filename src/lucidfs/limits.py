@@ -102,6 +102,7 @@ STORE_THREADS = 8  # of the gateway; they wait for disks
 DATABASE_CACHE_BYTES = 64 * MIB  # pages in memory per connection: the upper levels of a tree of 100 million nodes
 DATABASE_CHECKPOINT_PAGES = 4096  # 16 MiB of log before it is copied back, which pauses changes for some ms
 REAP_EVERY_S = 60.0  # between two rounds of the reaper
+STORE_FAILURES_MAX = 3  # deletions in one batch that a filespace's store refuses before the others go on without it
 REAP_BATCH = 256  # objects or sessions that one of its transactions handles
 SWEEP_EVERY_S = 900.0  # between two rounds of the sweeper, which lists the whole store: 5 s for a million objects
 UPLOAD_GRACE_S = 7 * 86_400.0  # an upload that no living session can have made and nobody committed goes after this

@@ -63,7 +63,9 @@ def start(
     allow_private_endpoints: Annotated[
         bool,
         typer.Option(
-            "--allow-private-endpoints", help="URLs that accounts give (HTTP links) may be of private networks."
+            "--allow-private-endpoints",
+            envvar="LUCID_HUB_ALLOW_PRIVATE_ENDPOINTS",
+            help="URLs that accounts give (HTTP links) may be of private networks.",
         ),
     ] = False,
     json: options.JsonOption = False,

@@ -21,7 +21,7 @@ from lucidfs.errors import Code, Fault
 from lucidfs.ids import Ids
 from lucidfs.limits import LINKS_PAGE, LINKS_PER_REQUEST_MAX, PATH_DEPTH_MAX, REDIRECTS_MAX, URL_CHARACTERS_MAX
 from lucidfs.namespace.names import split_path
-from lucidfs.objects.addresses import check_outside, check_url
+from lucidfs.objects.addresses import check_literal, check_outside, check_url
 from lucidfs.objects.external import Probed, Source, probe
 from lucidfs.objects.http import Http
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
@@ -106,10 +106,12 @@ class Connect:
         self._random = random
         self._workers = workers
         self._http = Http()
+        self._guarded = Http(check_address=check_literal)  # for URLs that somebody gave
 
     def close(self) -> None:
         """Close the idle connections."""
         self._http.close()
+        self._guarded.close()
 
     # --- data stores ------------------------------------------------------------------------------------------------
 
@@ -223,7 +225,8 @@ class Connect:
         if not reply.private:
             await self._workers.run(lambda: check_outside(host))
         source = Source(url, "", 0, "an HTTP link", REDIRECTS_MAX, reply.private)
-        found = await self._asked(lambda: probe(self._http, source))
+        http = self._http if reply.private else self._guarded
+        found = await self._asked(lambda: probe(http, source))
         if size is not None and size != found.size:
             raise Fault(Code.INVALID, f"size: its server says {found.size} bytes, not {size}")
         return found

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from lucidfs.clock import Clock
 from lucidfs.errors import Code, Fault
-from lucidfs.objects.addresses import check_outside
+from lucidfs.objects.addresses import check_literal, check_outside
 from lucidfs.objects.http import Http
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
 from lucidfs.objects.s3.client import S3Client
@@ -30,7 +30,7 @@ def check_bucket(
             server that lets a second body replace the first; UNAVAILABLE when it does not answer.
     """
     _check_endpoint(bucket, private)
-    http = Http()
+    http = Http(check_address=None if private else check_literal)
     client, key = S3Client(bucket, keys, clock, http), f"{prefix}.lucid-probe-{random(8).hex()}"
     try:
         client.check()
@@ -50,7 +50,7 @@ def check_bucket(
 def check_keys(bucket: S3Bucket, keys: S3Keys, *, clock: Clock, private: bool) -> None:
     """List one key of a bucket. Arguments and errors as of `check_bucket`."""
     _check_endpoint(bucket, private)
-    http = Http()
+    http = Http(check_address=None if private else check_literal)
     try:
         S3Client(bucket, keys, clock, http).check()
     except OSError as error:

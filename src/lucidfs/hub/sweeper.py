@@ -19,9 +19,18 @@ from typing import NamedTuple
 from lucidfs.clock import Clock
 from lucidfs.errors import Fault
 from lucidfs.hub.database.base import CONDEMNED, Database, ObjectRow, Tx
-from lucidfs.hub.deleter import Deleter
+from lucidfs.hub.deleter import Deleter, Failing
 from lucidfs.hub.reaper import Writer, bury, name_of
-from lucidfs.limits import REAP_BATCH, SESSION_SLACK_S, SWEEP_EVERY_S, UNFINISHED_S, UPLOAD_GRACE_S, UPLOAD_STUCK_S
+from lucidfs.limits import (
+    GRANT_S,
+    REAP_BATCH,
+    SESSION_SLACK_S,
+    SIGNED_BACKDATE_S,
+    SWEEP_EVERY_S,
+    UNFINISHED_S,
+    UPLOAD_GRACE_S,
+    UPLOAD_STUCK_S,
+)
 from lucidfs.objects.base import ObjectStat, ObjectStore, Tidied
 from lucidfs.types import FilespaceId
 
@@ -78,6 +87,7 @@ class Sweeper:
         self._observe = observe
         self._grace_s = grace_s
         self._every_s = every_s
+        self._failing = Failing("cannot be listed")
 
     async def run(self) -> None:
         """A round every `every_s`, until cancelled. A round that fails is logged, and the next one comes."""
@@ -96,16 +106,29 @@ class Sweeper:
         for filespace in await self._deleter.in_thread(self._filespaces):
             try:
                 total = await self._look_at(filespace, now_ns, total)
-            except (OSError, Fault) as error:  # a bucket that does not answer must not keep the others waiting
-                log.warning("the objects of filespace %016x were not looked at: %s", filespace, error)
+            except (OSError, Fault) as error:  # a bucket that is away must not keep the others from being swept
+                self._failing.failed(filespace, error)
+            else:
+                self._failing.worked(filespace)
         return total._replace(at_ns=now_ns)
 
     async def _look_at(self, filespace: int, now_ns: int, total: Uploads) -> Uploads:
         listing = self._store.list(FilespaceId(filespace))
-        while page := await self._deleter.in_thread(partial(_page, listing)):
+        page = await self._deleter.in_thread(partial(_page, listing))
+        if not page and await self._deleter.in_thread(partial(self._is_over, filespace)):
+            before_ns = now_ns - int(GRANT_S * _SECOND_NS) - int(SIGNED_BACKDATE_S * _SECOND_NS)  # no old URL can put
+            await self._writer.change(lambda tx: tx.forget_object_store(filespace, before_ns))
+        while page:
             unused = await self._deleter.in_thread(partial(self._unused, page))
             total = await self._handle(unused, now_ns, total)
+            page = await self._deleter.in_thread(partial(_page, listing))
         return total
+
+    def _is_over(self, filespace: int) -> bool:
+        """Whether the filespace was deleted, and only its bucket is remembered."""
+        with self._database.read() as tx:
+            row = tx.object_store(filespace)
+        return row is not None and row.gone_ns > 0
 
     async def _handle(self, unused: list[_Unused], now_ns: int, total: Uploads) -> Uploads:
         """Sweep what is due of one page, and add the rest to the total."""

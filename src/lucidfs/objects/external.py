@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import STORE_REQUESTS_MAX, URL_CHARACTERS_MAX
-from lucidfs.objects.addresses import check_outside, check_url
+from lucidfs.objects.addresses import check_literal, check_outside, check_url
 from lucidfs.objects.base import ObjectName, ObjectStat
 from lucidfs.objects.http import Answer, Body, Http
 from lucidfs.objects.s3.client import ranged_body
@@ -103,6 +103,7 @@ class ExternalStore:
     def __init__(self, source_of: Callable[[ObjectName], Source], connections_max: int = STORE_REQUESTS_MAX) -> None:
         self._source_of = source_of
         self._http = Http(connections_max)
+        self._guarded = Http(connections_max, check_literal)  # for URLs that somebody else gave
 
     def get(self, name: ObjectName, offset: int, length: int) -> bytes:
         """Bytes of the object that was linked.
@@ -117,7 +118,8 @@ class ExternalStore:
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         if source.etag:
             headers["If-Match"] = f'"{source.etag}"'
-        with requested(self._http, source, headers) as answer:
+        http = self._guarded if source.redirects and not source.private else self._http
+        with requested(http, source, headers) as answer:
             try:
                 return ranged_body(answer, offset, length, source.what, source.size)
             except EOFError as error:
@@ -135,3 +137,4 @@ class ExternalStore:
     def close(self) -> None:
         """Close the idle connections."""
         self._http.close()
+        self._guarded.close()

@@ -65,8 +65,17 @@ class ConnectSuite:
         tx.put_object_store(row)
         assert tx.object_store(9) == row
         assert tx.object_store(FILESPACE) is None
+        tx.forget_object_store(9, 100)
+        assert tx.object_store(9) == row
         tx.insert_object(ObjectRow(50, 9, 10, 0, 5), b"")
-        assert tx.forget_object_stores() == 0
+        tx.delete_filespace(9, 7)
+        gone = row._replace(gone_ns=7)
+        assert tx.object_store(9) == gone
+        assert 9 in tx.object_filespaces()
+        tx.forget_object_store(9, 100)
+        assert tx.object_store(9) == gone
         tx.update_object(50, -2, 5)
-        assert tx.forget_object_stores() == 1
+        tx.forget_object_store(9, 7)
+        assert tx.object_store(9) == gone
+        tx.forget_object_store(9, 8)
         assert tx.object_store(9) is None

@@ -39,11 +39,11 @@ class Rule:
     Args:
         method, path: patterns of the requests that it is about (full match; the path is without its query).
         times: how often it strikes.
-        deed: one of `reset` (before the request is passed on), `lose` (the server does it, the answer is lost),
-            `cut` (the connection ends after `count` bytes of the body, in the way that `orderly` says), `status`
-            (answered with `count` in the server's place), `shift` (a range is read `count` bytes further on and
-            passed off as the one asked for), `garble` (the byte `count` of the body is another one), `hang` (no
-            answer until the proxy stops).
+        deed: one of `pass` (no harm: uses up a strike), `reset` (before the request is passed on), `lose` (the server
+            does it, the answer is lost), `cut` (the connection ends after `count` bytes of the body, in the way that
+            `orderly` says), `status` (answered with `count` in the server's place), `shift` (a range is read `count`
+            bytes further on and passed off as the one asked for), `garble` (the byte `count` of the body is another
+            one), `hang` (no answer until the proxy stops).
         headers, body: for `status`.
     """
 

@@ -12,6 +12,7 @@ Contract, held by the suite in `lucidfs.testing.database_suite`:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -125,6 +126,7 @@ class ObjectStoreRow(NamedTuple):
     virtual: bool  # the bucket stands in the host name
     access_key: str
     sealed_secret: bytes  # by `lucidfs.hub.secrets`
+    gone_ns: int = 0  # when the filespace was deleted; 0: it is there
 
 
 class Tx(Tree, Protocol):
@@ -135,8 +137,11 @@ class Tx(Tree, Protocol):
         """The bytes of an object that stands in the database; None: unknown, or it stands in the store."""
         ...
 
-    def dead_objects(self, before_ns: int, limit: int) -> list[ObjectRow]:
-        """Objects dead since before `before_ns`, and condemned ones that a crash left; oldest first."""
+    def dead_objects(self, before_ns: int, limit: int, skip: Collection[int] = ()) -> list[ObjectRow]:
+        """Objects dead since before `before_ns`, and condemned ones that a crash left; oldest first.
+
+        Those of the filespaces in `skip` are left out.
+        """
         ...
 
     def delete_object(self, object: int) -> None: ...
@@ -265,8 +270,8 @@ class Tx(Tree, Protocol):
         """The bucket of a filespace, also of one that is gone; None: the hub's own folder."""
         ...
 
-    def forget_object_stores(self) -> int:
-        """Delete rows of filespaces that are gone with all their objects. Returns how many."""
+    def forget_object_store(self, filespace: int, gone_before_ns: int) -> None:
+        """Delete the row of a filespace that went before, if no object of it is left; else do nothing."""
         ...
 
     # settings

@@ -8,5 +8,6 @@ CREATE TABLE object_store (
     endpoint      TEXT    NOT NULL,           -- empty: AWS
     virtual       INTEGER NOT NULL,           -- 1: the bucket stands in the host name
     access_key    TEXT    NOT NULL,
-    sealed_secret BLOB    NOT NULL            -- by hub/secrets
+    sealed_secret BLOB    NOT NULL,           -- by hub/secrets
+    gone_ns       INTEGER NOT NULL            -- when the filespace was deleted; 0: it is there
 ) STRICT;
