@@ -58,11 +58,16 @@ class FilespaceKeys:
 
     def open_name(self, sealed: bytes, parent: int, node: int, kind: int) -> str:
         """The name, if it was sealed for this place. Raises Fault(CORRUPT)."""
-        _check_version(sealed)
-        plain = self._names.open(sealed, 1, _name_place(parent, node, kind))
-        if len(plain) not in _NAME_ROOMS:
+        if sealed[:1] != _VERSION:  # written out, as what follows: a tree of a million names is opened one by one
+            raise _unknown_version()
+        plain = self._names.open(sealed, 1, _NAME_PLACE.pack(b"name", parent, node, kind))
+        room = len(plain)
+        if room not in _NAME_ROOMS:
             raise Fault(Code.CORRUPT, "a sealed name has no legal length")
-        raw = _unpad(plain, 1)
+        end = plain[0] + 1
+        if end > room or plain.count(0, end) != room - end:
+            raise _wrongly_padded()
+        raw = plain[1:end]
         if raw in _NO_NAMES or b"/" in raw or b"\0" in raw:  # another client sealed it: it may have put anything in
             raise Fault(Code.CORRUPT, "a sealed name is not a legal name")
         try:
@@ -79,10 +84,11 @@ class FilespaceKeys:
 
     def open_target(self, sealed: bytes, node: int) -> str:
         """The target, if it was sealed for this node. Raises Fault(CORRUPT)."""
-        _check_version(sealed)
+        if sealed[:1] != _VERSION:
+            raise _unknown_version()
         plain = self._targets.open(sealed, 1, _target_place(node))
         try:
-            target = _unpad(plain, 2).decode()
+            target = _unpad(plain).decode()
             _target_bytes(target)
         except (UnicodeDecodeError, Fault):
             raise Fault(Code.CORRUPT, "a sealed link target is not legal") from None
@@ -113,9 +119,12 @@ def _target_place(node: int) -> bytes:
     return b"target" + node.to_bytes(8, "big")
 
 
-def _check_version(sealed: bytes) -> None:
-    if sealed[:1] != _VERSION:
-        raise Fault(Code.CORRUPT, "sealed bytes of an unknown version")
+def _unknown_version() -> Fault:
+    return Fault(Code.CORRUPT, "sealed bytes of an unknown version")
+
+
+def _wrongly_padded() -> Fault:
+    return Fault(Code.CORRUPT, "sealed text is padded wrongly")
 
 
 def _name_bytes(name: str) -> bytes:
@@ -143,9 +152,9 @@ def _utf8(text: str, what: str) -> bytes:
         raise Fault(Code.INVALID, f"{what} is text that UTF-8 can hold (no lone surrogates)") from None
 
 
-def _unpad(plain: bytes, width: int) -> bytes:
-    """`length | bytes | zeros`, the length in `width` bytes. Raises Fault(CORRUPT) for anything else."""
-    end = width + (plain[0] if width == 1 else int.from_bytes(plain[:width], "big"))
+def _unpad(plain: bytes) -> bytes:
+    """`length | bytes | zeros`, the length in two bytes. Raises Fault(CORRUPT) for anything else."""
+    end = 2 + int.from_bytes(plain[:2], "big")
     if end > len(plain) or plain.count(0, end) != len(plain) - end:
-        raise Fault(Code.CORRUPT, "sealed text is padded wrongly")
-    return plain[width:end]
+        raise _wrongly_padded()
+    return plain[2:end]

@@ -83,10 +83,10 @@ def requested(http: Http, source: Source, headers: dict[str, str]) -> Iterator[A
         before, url = url, urljoin(url, target)
         host = check_url(url, URL_CHARACTERS_MAX)
         if before.startswith("https:") and not url.startswith("https:"):
-            raise Fault(Code.INVALID, f"{source.what}: its server redirects from https to http")
+            raise Fault(Code.INVALID, "url: its server redirects from https to http")
         if not source.private:
             check_outside(host)
-    raise Fault(Code.INVALID, f"{source.what}: more than {source.redirects} redirects")
+    raise Fault(Code.INVALID, f"url: more than {source.redirects} redirects")
 
 
 _REDIRECTS = (301, 302, 303, 307, 308)
