@@ -45,6 +45,13 @@ CHANGES: list[m.Message] = [
     m.Reserve(ROOT, name(50)),
     m.Unreserve(ROOT, name(50)),
     m.GrantObjects([OBJECT], True),
+    m.AddDataStore(m.DataStore(21, "films", "key", "bucket", "us-east-1"), "secret"),
+    m.RekeyDataStore("films", "key", "secret"),
+    m.RemoveDataStore("films"),
+    m.LinkFiles([m.NewLink(ROOT, m.NewNode(500, Kind.EXTERNAL, name(50), b"sealed"), 21, "key", 9)]),
+    m.Relink(FILE, "key", 9),
+    m.GetDataStore("films"),
+    m.SignHead("films", "key"),
 ]
 
 
