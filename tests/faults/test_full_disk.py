@@ -78,6 +78,7 @@ def test_a_full_disk_under_the_database(tmp_path: Path) -> None:
             written = write_until_full(fs, "/small", 100 * KIB)
             assert len(written) > 10
             fill(disk)
+            written |= _use_up_the_log(fs, "/small", 50 * KIB)
             _refused_while_full(fs, world)
             all_there(fs, "/small", written)  # readers go on
             holder.write(b"changed")
@@ -93,6 +94,20 @@ def test_a_full_disk_under_the_database(tmp_path: Path) -> None:
             with world.client() as other:
                 all_there(other.fs, "/small", written)
                 _wait_free(other.fs, ["/held", "/locked"])
+
+
+def _use_up_the_log(fs: lucidlink.Filesystem, folder: str, size: int) -> dict[str, bytes]:
+    """What still fits on a full disk: after a checkpoint the database's log begins anew inside of its own file."""
+    written: dict[str, bytes] = {}
+    for number in itertools.count():
+        path, data = f"{folder}/rest-{number}", os.urandom(size)
+        try:
+            fs.write_file(path, data)
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, repr(error)
+            return written
+        written[path] = data
+    raise AssertionError
 
 
 def _wait_free(fs: lucidlink.Filesystem, paths: list[str]) -> None:
