@@ -245,9 +245,9 @@ def test_unlink_without_sync(shared: World) -> None:
         assert other.fs.read_file("/unsynced") == b"all the same"
 
 
-def test_connect_is_not_here(filespace: lucidlink.Filespace) -> None:
-    with pytest.raises(RuntimeError, match="Connect"):
-        _ = filespace.connect
+def test_connect_is_here(filespace: lucidlink.Filespace) -> None:
+    assert filespace.connect.are_data_stores_available()
+    assert filespace.connect.list_data_stores() == []
 
 
 def test_no_hub(tmp_path: Path) -> None:

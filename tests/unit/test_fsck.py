@@ -139,7 +139,7 @@ PLANTS: list[tuple[str, Callable[[Path], None]]] = [
     ("missing", lambda data: file_of(data, USED).unlink()),
     ("missing", lambda data: file_of(data, DEAD).unlink()),  # a commit may still use it
     ("short", shorten),
-    ("bucket", sql("INSERT INTO object_store VALUES (3, 'b', '', 'r', 'http://127.0.0.1:1', 0, 'k', x'00')")),
+    ("bucket", sql("INSERT INTO object_store VALUES (3, 'b', '', 'r', 'http://127.0.0.1:1', 0, 'k', x'00', 0)")),
     ("folder", misplace),
     ("folder", foreign),
 ]  # fmt: skip

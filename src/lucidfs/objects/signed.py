@@ -51,8 +51,16 @@ class SignedStore:
             if answer.status != 412:
                 _check(answer, name)
                 return
-        if self.get(name, 0, size) != (b"".join(data) if isinstance(data, list) else data):
+        if not self._holds(name, b"".join(data) if isinstance(data, list) else data, size):
             raise FileExistsError(errno.EEXIST, f"object {name.object:016x} is in the store with other bytes")
+
+    def _holds(self, name: ObjectName, data: bytes | bytearray | memoryview, size: int) -> bool:
+        """Whether an object is these bytes and no more: one byte more is asked for."""
+        headers = {"Range": f"bytes=0-{size}"}
+        with self._http.request("GET", self._url_for("GET", name), headers) as answer:
+            body = answer.read()
+            _check(answer, name)
+        return body == data
 
     def get(self, name: ObjectName, offset: int, length: int) -> bytes:
         if not length:
