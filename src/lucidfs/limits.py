@@ -63,6 +63,11 @@ STORE_REQUESTS_MAX = 16  # requests of one process at one store; four times the 
 GRANT_S = 900.0  # life of a signed URL
 GRANT_SLACK_S = 60.0  # a client stops using one this long before its end
 SIGNED_REQUEST_S = 900  # life of a URL that is signed for one request and used at once
+STORE_DEADLINE_HUB_S = 10.0  # how long the hub itself repeats a request at a bucket; its rounds come again anyway
+STORE_PROBE_TIMEOUT_S = 8.0  # silence of a bucket that a new filespace names, per request …
+STORE_PROBE_S = 45.0  # … and for all of them together: below CALL_DEADLINE_S of whoever waits for it
+STORE_FAILURES_MAX = 3  # in a row, of one filespace in one batch of deletions; the rest waits for the next round
+PREFIX_BYTES_MAX = 512  # of keys in a bucket; leaves room for filespace and object in S3's 1,024
 S3_PAGE_BYTES_MAX = 8 * MIB  # a listing of 1,000 keys of 1,024 bytes, percent-encoded, with all else that S3 tells
 DEAD_OBJECT_GRACE_S = 3600.0  # an open reader keeps what it opened at least this long
 

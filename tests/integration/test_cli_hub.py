@@ -107,7 +107,7 @@ def test_filespaces_from_the_shell(tmp_path: Path) -> None:
     assert (made["full_name"], made["role"]) == ("second.demo", "admin")
     admin.ok("filespace", "rename", "second", "archive")
     head, *rows = admin.ok("filespace", "list").out.splitlines()
-    assert head.split() == ["name", "id", "role", "created"]
+    assert head.split() == ["name", "id", "role", "created", "store"]
     assert [row.split()[0] for row in rows] == ["archive", "production-data"]
     assert admin.run("filespace", "rename", "nothing", "x").code == 4
     assert admin.run("filespace", "delete", "archive").code == 2  # nobody can be asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -131,9 +132,9 @@ def test_it_may_be_cut_off_at_every_step(data: Path, tmp_path: Path, after: bool
         try:
             clean(copy, fuse)
         except Crash:
-            assert check_hub(copy).problems == [], f"step {step}"
+            assert check_hub(copy, clock=Later(), random=os.urandom).problems == [], f"step {step}"
             clean(copy, Fuse(0, False), hours=2)  # what is condemned waits for its grace
-        assert check_hub(copy).problems == []
+        assert check_hub(copy, clock=Later(), random=os.urandom).problems == []
         assert files(copy) == {f"{USED:016x}"}
         rows = objects(copy)
         assert rows.pop(UPLOAD) == rows.pop(DEAD) == SPENT
@@ -144,19 +145,19 @@ def test_it_may_be_cut_off_at_every_step(data: Path, tmp_path: Path, after: bool
 
 
 def test_a_folder_is_cleaned_in_one_call(data: Path) -> None:
-    done = clean_hub(data, clock=Later())
+    done = clean_hub(data, clock=Later(), random=os.urandom)
     assert (done.reaped.objects, done.uploads.swept, done.uploads.objects) == (1, 1, 0)
     assert files(data) == {f"{USED:016x}"}
-    again = clean_hub(data, clock=Later())
+    again = clean_hub(data, clock=Later(), random=os.urandom)
     assert (again.reaped.objects, again.uploads.swept) == (0, 0)
 
 
 def test_it_refuses_a_folder_that_is_none_or_in_use(data: Path, tmp_path: Path) -> None:
     with pytest.raises(Fault) as refused:
-        clean_hub(tmp_path / "nothing", clock=Later())
+        clean_hub(tmp_path / "nothing", clock=Later(), random=os.urandom)
     assert refused.value.code is Code.NOT_FOUND
     hub = SqliteDatabase(data / DATABASE_FILE)
     with pytest.raises(Fault) as refused:
-        clean_hub(data, clock=Later())
+        clean_hub(data, clock=Later(), random=os.urandom)
     assert refused.value.code is Code.UNAVAILABLE
     hub.close()

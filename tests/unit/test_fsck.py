@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from lucidfs.clock import SystemClock
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.bootstrap import DATABASE_FILE, OBJECTS_FOLDER
 from lucidfs.hub.database.base import LockRow, SessionRow
@@ -135,6 +137,8 @@ PLANTS: list[tuple[str, Callable[[Path], None]]] = [
     ("missing", lambda data: file_of(data, USED).unlink()),
     ("missing", lambda data: file_of(data, DEAD).unlink()),  # a commit may still use it
     ("short", shorten),
+    ("strays", sql("INSERT INTO object_store VALUES (77, 'bucket', '', 'r', '', 0, 1, 'key', x'00', 0)")),
+    ("store", sql("INSERT INTO object_store VALUES (5, 'bucket', '', 'r', '', 0, 1, 'key', x'00', 0)")),
     ("folder", misplace),
     ("folder", foreign),
 ]  # fmt: skip
@@ -153,7 +157,7 @@ def data(sound: Path, tmp_path: Path) -> Path:
 
 
 def test_sound_data_has_no_problems(data: Path) -> None:
-    report = check_hub(data)
+    report = check_hub(data, clock=SystemClock(), random=os.urandom)
     assert report.problems == []
     assert report.checked == (2, 8, 3)
     assert (report.stored, report.uploads, report.leftover) == (3, 1, 0)
@@ -163,26 +167,30 @@ def test_sound_data_has_no_problems(data: Path) -> None:
 @pytest.mark.parametrize(("invariant", "plant"), PLANTS, ids=[f"{each[0]}-{i}" for i, each in enumerate(PLANTS)])
 def test_what_is_planted_broken_is_found(data: Path, invariant: str, plant: Callable[[Path], None]) -> None:
     plant(data)
-    found = check_hub(data).problems
+    found = check_hub(data, clock=SystemClock(), random=os.urandom).problems
     assert invariant in {problem.invariant for problem in found}, found
     assert all(str(problem).startswith(f"{problem.invariant}: ") for problem in found)
 
 
 def test_a_root_is_missed(data: Path) -> None:
     sql("DELETE FROM node WHERE id = 4")(data)
-    assert {"root", "place"} <= {problem.invariant for problem in check_hub(data).problems}
+    assert {"root", "place"} <= {
+        problem.invariant for problem in check_hub(data, clock=SystemClock(), random=os.urandom).problems
+    }
 
 
 def test_an_object_of_another_filespace_is_no_help(data: Path) -> None:
     sql(f"UPDATE object SET filespace = {OTHER_FILESPACE} WHERE id = {USED}")(data)
-    assert {"extent", "missing", "counters"} <= {problem.invariant for problem in check_hub(data).problems}
+    assert {"extent", "missing", "counters"} <= {
+        problem.invariant for problem in check_hub(data, clock=SystemClock(), random=os.urandom).problems
+    }
 
 
 def test_an_object_that_is_being_deleted_may_be_gone(data: Path) -> None:
     sql(f"UPDATE object SET live = -1 WHERE id = {DEAD}")(data)
-    assert check_hub(data).problems == []
+    assert check_hub(data, clock=SystemClock(), random=os.urandom).problems == []
     file_of(data, DEAD).unlink()
-    assert check_hub(data).problems == []
+    assert check_hub(data, clock=SystemClock(), random=os.urandom).problems == []
 
 
 def test_a_damaged_page_is_found(data: Path) -> None:
@@ -192,7 +200,7 @@ def test_a_damaged_page_is_found(data: Path) -> None:
         file.seek(size - 4096)
         file.write(b"\xff" * 4096)
     try:
-        found = {problem.invariant for problem in check_hub(data).problems}
+        found = {problem.invariant for problem in check_hub(data, clock=SystemClock(), random=os.urandom).problems}
     except OSError:
         return  # SQLite itself refuses to read on
     assert "database" in found
@@ -204,5 +212,5 @@ def test_every_invariant_is_planted_broken() -> None:
 
 def test_it_needs_a_hubs_data(tmp_path: Path) -> None:
     with pytest.raises(Fault) as refused:
-        check_hub(tmp_path)
+        check_hub(tmp_path, clock=SystemClock(), random=os.urandom)
     assert refused.value.code is Code.NOT_FOUND

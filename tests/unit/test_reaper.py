@@ -102,7 +102,7 @@ def test_many_objects_go_in_batches(world: World, monkeypatch: pytest.MonkeyPatc
     assert world.round().objects == 5 and world.stored() == set()
 
 
-@pytest.mark.logs("was not deleted: no route")
+@pytest.mark.logs("did not delete: no route")
 def test_what_the_store_does_not_delete_stays_condemned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     object = world.file("f")
     world.stage.do(m.Delete(path("f")))

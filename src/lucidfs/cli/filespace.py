@@ -1,14 +1,16 @@
-"""`lucid filespace`: create, list, rename and delete filespaces."""
+"""`lucid filespace`: create, list, show, rename and delete filespaces."""
 
 from __future__ import annotations
 
 import sys
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from lucidfs.cli import options
 from lucidfs.cli.admin import administering
+from lucidfs.cli.bucket import UNCONDITIONAL, bucket_of
 from lucidfs.cli.exits import EXIT_CODES, UsageError, reporting
 from lucidfs.cli.output import print_json, print_table
 from lucidfs.wire.management import FilespaceView, is_filespace_name
@@ -16,6 +18,8 @@ from lucidfs.wire.management import FilespaceView, is_filespace_name
 EXAMPLES = """\b
 Examples:
   lucid filespace create production-data
+  lucid filespace create archive --store s3://bucket/prefix --region eu-central-1
+  lucid filespace show archive
   lucid filespace list
   lucid filespace rename production-data archive-2024
   lucid filespace delete archive-2024 --yes"""
@@ -30,24 +34,52 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the filespac
 def filespace_json(view: FilespaceView, workspace: str) -> dict[str, Any]:
     """A filespace for programs; `role` is the asking account's, null when it has none."""
     full_name = f"{view.name}.{workspace}"
-    return {"id": view.id, "name": view.name, "full_name": full_name, "created": view.created, "role": view.role}
+    store = msgspec.to_builtins(view.store)
+    about = {"id": view.id, "name": view.name, "full_name": full_name, "created": view.created, "role": view.role}
+    return {**about, "store": store}
+
+
+def store_text(view: FilespaceView) -> str:
+    """Where its objects are, for people."""
+    return view.store.url if view.store is not None else "hub"
 
 
 @app.command(epilog=EPILOG)
 def create(
     name: _Name,
+    store: Annotated[
+        str, typer.Option("--store", metavar="s3://BUCKET/PREFIX", help="Keep its objects in this S3 bucket.")
+    ] = "",
+    endpoint: Annotated[
+        str, typer.Option("--endpoint", metavar="URL", help="Of an S3 server that is not AWS: http(s)://HOST:PORT.")
+    ] = "",
+    region: Annotated[
+        str, typer.Option("--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="Of the bucket.")
+    ] = "us-east-1",
+    virtual_addressing: Annotated[
+        bool, typer.Option("--virtual-addressing", help="Address it as BUCKET.HOST; AWS wants that for new buckets.")
+    ] = False,
     hub: options.HubOption = options.HUB_DEFAULT,
     token: options.TokenOption = "",
     allow_plaintext: options.PlaintextOption = False,
     json: options.JsonOption = False,
 ) -> None:
-    """Make an empty filespace. Its key is made here and never leaves in the clear; your account becomes its admin."""
+    """Make an empty filespace. Its key is made here and never leaves in the clear; your account becomes its admin.
+
+    With --store its objects, which are sealed, go straight from clients to that S3 bucket. The keys of the bucket come
+    from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or you are asked for them; they must permit to list, get, put and
+    delete below the prefix, which is tried first. The hub keeps them sealed and never tells them.
+    """
     with reporting(json), administering(hub, token, allow_plaintext) as administration:
-        made = administration.create_filespace(_checked(name))
+        bucket = bucket_of(store, endpoint, region, virtual_addressing) if store or endpoint else None
+        made = administration.create_filespace(_checked(name), bucket)
         if json:
             print_json(filespace_json(made, administration.workspace()))
-        else:
-            print(f"filespace {made.name} ({made.id}) in workspace {administration.workspace()}")
+            return
+        where = f", its objects in {made.store.url}" if made.store is not None else ""
+        print(f"filespace {made.name} ({made.id}) in workspace {administration.workspace()}{where}")
+        if made.store is not None and not made.store.conditional:
+            typer.echo(f"lucid: warning: {UNCONDITIONAL}", err=True)
 
 
 @app.command("list", epilog=EPILOG)
@@ -63,8 +95,34 @@ def list_(
         if json:
             print_json([filespace_json(view, administration.workspace()) for view in views])
         elif views:
-            rows = [("name", "id", "role", "created")]
-            print_table(rows + [(view.name, view.id, view.role or "-", view.created) for view in views])
+            rows = [("name", "id", "role", "created", "store")]
+            print_table(rows + [(v.name, v.id, v.role or "-", v.created, store_text(v)) for v in views])
+
+
+@app.command(epilog=EPILOG)
+def show(
+    name: _Name,
+    hub: options.HubOption = options.HUB_DEFAULT,
+    token: options.TokenOption = "",
+    allow_plaintext: options.PlaintextOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Show one filespace: its id, your role in it, and where its objects are."""
+    with reporting(json), administering(hub, token, allow_plaintext) as administration:
+        view = administration.filespace(name)
+        if json:
+            print_json(filespace_json(view, administration.workspace()))
+            return
+        print(f"name      {view.name}.{administration.workspace()}")
+        print(f"id        {view.id}")
+        print(f"created   {view.created}")
+        print(f"role      {view.role or '-'}")
+        print(f"store     {store_text(view)}")
+        if view.store is not None:
+            style = "virtual-hosted" if view.store.virtual else "path"
+            print(f"endpoint  {view.store.endpoint or 'AWS'} ({style} addresses), region {view.store.region}")
+            if not view.store.conditional:
+                print(f"warning   {UNCONDITIONAL}")
 
 
 @app.command(epilog=EPILOG)

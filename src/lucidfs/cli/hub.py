@@ -60,6 +60,7 @@ def start(
     workspace: Annotated[
         str, typer.Option("--workspace", metavar="NAME", help="Name of the workspace that the first start makes.")
     ] = "main",
+    allow_private_endpoints: options.PrivateEndpointsOption = False,
     json: options.JsonOption = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; then running work is finished and clients are told.
@@ -77,7 +78,7 @@ def start(
             token = first_start(folder, workspace)
             if token is not None:
                 _say_token(token, workspace, folder, json)
-            _serve(folder, host, port, json)
+            _serve(folder, host, port, json, allow_private_endpoints)
         except Fault as fault:  # another hub has the folder: not the same as a hub that cannot be reached
             raise OSError(errno.EBUSY, fault.message) from None
 
@@ -150,14 +151,16 @@ def _say(event: dict[str, Any]) -> None:
     print(msgspec.json.encode(event).decode(), flush=True)
 
 
-def _serve(folder: Path, host: str, port: int, json: bool) -> None:
+def _serve(folder: Path, host: str, port: int, json: bool, allow_private_endpoints: bool) -> None:
+    settings = hub_module("settings").HubSettings(allow_private_endpoints=allow_private_endpoints)
+
     def ready(url: str) -> None:
         if json:
             _say({"event": "ready", "url": url})
         else:
             print(f"ready {url}", flush=True)
 
-    asyncio.run(hub_module("serve").serve(folder, host, port, on_ready=ready))
+    asyncio.run(hub_module("serve").serve(folder, host, port, on_ready=ready, settings=settings))
 
 
 def hub_module(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,9 +58,10 @@ DataOption = Annotated[
 def fsck(
     data: DataOption = None,
     invariants: Annotated[bool, typer.Option("--invariants", help="Print what is checked, and check nothing.")] = False,
+    allow_private_endpoints: options.PrivateEndpointsOption = False,
     json: options.JsonOption = False,
 ) -> None:
-    """Check that everything a hub stores fits together: database, counters, locks, and the object folder.
+    """Check that everything a hub stores fits together: database, counters, locks, object folder and buckets.
 
     It works on a snapshot, so the hub may run. Nothing is changed. One line for each broken invariant; exit code 1
     when there is any. Uploads that no commit uses yet are counted, they are no fault. Whether names and contents open
@@ -73,7 +75,9 @@ def fsck(
             if invariants:
                 _print_invariants(INVARIANTS, json)
                 return
-            report = check_hub(_folder(data))
+            report = check_hub(
+                _folder(data), clock=SystemClock(), random=os.urandom, allow_private=allow_private_endpoints
+            )
         about = {name: value for name, value in report._asdict().items() if name not in ("problems", "checked")}
         if json:
             problems = [problem._asdict() for problem in report.problems]
@@ -101,6 +105,7 @@ def gc(
     upload_grace: Annotated[
         str, typer.Option("--upload-grace", metavar="TIME", help="Keep uploads of clients that are gone for this long.")
     ] = "7d",
+    allow_private_endpoints: options.PrivateEndpointsOption = False,
     json: options.JsonOption = False,
 ) -> None:
     """Delete what nobody needs: objects of deleted files, uploads that were never committed.
@@ -116,7 +121,12 @@ def gc(
             from lucidfs.hub.cleaning import clean_hub
 
             reaped, uploads = clean_hub(
-                _folder(data), clock=SystemClock(), dead_grace_s=dead_grace_s, upload_grace_s=upload_grace_s
+                _folder(data),
+                clock=SystemClock(),
+                random=os.urandom,
+                dead_grace_s=dead_grace_s,
+                upload_grace_s=upload_grace_s,
+                allow_private=allow_private_endpoints,
             )
         if json:
             print_json({"dead": reaped._asdict(), "uploads": uploads._asdict()})
@@ -136,6 +146,9 @@ def backup(
     First the database as it is at one moment, then the objects that it names; meanwhile the hub deletes none. Run
     it again on the same DEST to renew it. To restore: copy DEST and start a hub on the copy. The administrator's
     token is not in it; contents and names are as sealed there as on the hub.
+
+    Objects of filespaces in S3 buckets are not copied: they stay in their bucket, which the copied database names, with
+    its keys. Do not run a hub on the backup beside the first hub then: each would delete what only the other one uses.
     """
     with reporting(json):
         with _at_the_hub():
@@ -146,6 +159,9 @@ def backup(
             print_json(done._asdict())
         else:
             print(f"{done.objects} objects ({size_text(done.bytes)}), copied now {size_text(done.copied_bytes)}")
+            if done.elsewhere:
+                where = f"{done.elsewhere} objects ({size_text(done.elsewhere_bytes)})"
+                print(f"not copied: {where} stay in their S3 buckets, which the backup names")
             for object in done.missing:
                 print(f"missing: object {object} (`lucid hub fsck` tells more)")
         if done.missing:

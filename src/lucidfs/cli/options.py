@@ -20,6 +20,14 @@ TokenOption = Annotated[
     ),
 ]
 PlaintextOption = Annotated[bool, typer.Option("--allow-plaintext", help="Permit http:// to a hub on another machine.")]
+PrivateEndpointsOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-private-endpoints",
+        envvar="LUCID_HUB_ALLOW_PRIVATE_ENDPOINTS",
+        help="Let accounts name S3 servers of this machine and its network. Else only public addresses are used.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, errors too.")]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="How many files or folders at once.")]
 

@@ -52,7 +52,7 @@ def _print(told: HubStatus, hub: str, workspace: str) -> None:
         )
     if told.filespaces:
         print()
-        head = ("filespace", "files", "folders", "links", "data", "stored")
+        head = ("filespace", "files", "folders", "links", "data", "stored", "store")
         rows = [
             (
                 each.name,
@@ -61,14 +61,15 @@ def _print(told: HubStatus, hub: str, workspace: str) -> None:
                 str(each.links),
                 size_text(each.data_bytes),
                 size_text(each.storage_bytes),
+                each.store or "hub",
             )
             for each in told.filespaces
         ]
         print_table([head, *rows], frozenset(range(1, 6)))
     if told.clients:
         print()
-        head = ("client", "account", "filespace", "since", "state", "locks")
-        rows = [
+        heads = ("client", "account", "filespace", "since", "state", "locks")
+        clients = [
             (
                 each.session,
                 each.account,
@@ -79,4 +80,4 @@ def _print(told: HubStatus, hub: str, workspace: str) -> None:
             )
             for each in told.clients
         ]
-        print_table([head, *rows], frozenset({5}))
+        print_table([heads, *clients], frozenset({5}))

@@ -79,8 +79,16 @@ class Administration:
                 return found
         raise Fault(Code.NOT_FOUND, f"there is no filespace {name} in the workspace {self.workspace()}")
 
-    def create_filespace(self, name: str) -> m.FilespaceView:
-        """Make an empty filespace with a fresh key; the account becomes its admin. Raises Fault(EXISTS, DENIED)."""
+    def create_filespace(self, name: str, store: m.NewStore | None = None) -> m.FilespaceView:
+        """Make an empty filespace with a fresh key; the account becomes its admin.
+
+        Args:
+            name: of the filespace.
+            store: the S3 bucket for its objects, which the hub tries first; None: the hub's own folder.
+
+        Raises:
+            Fault: EXISTS, DENIED; and for a bucket INVALID, DENIED, NOT_FOUND, saying what S3 answered.
+        """
         key = new_filespace_key(self._random)
         identity_number = filespace_id(key)
         request = m.CreateFilespace(
@@ -88,6 +96,7 @@ class Administration:
             name=name,
             root=id_text(self._ids.take()),
             sealed_key=seal_filespace_key(key, identity_number, self._keys.sealing_public, self._random),
+            store=store,
         )
         return self._client.call(request, m.FilespaceView)
 

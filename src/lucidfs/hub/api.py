@@ -13,12 +13,12 @@ from aiohttp import web
 from lucidfs.clock import Clock
 from lucidfs.errors import MEANINGS, Code, Fault
 from lucidfs.hub.bearers import Bearers, account_of
-from lucidfs.hub.database.base import Database, Tx
+from lucidfs.hub.database.base import Database, StoreRow, Tx
 from lucidfs.hub.operations import manage, observe
 from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.manage import Desk, Ended, Outcome, account_view
 from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX, MANAGEMENT_BODY_S
-from lucidfs.types import id_text
+from lucidfs.types import id_text, id_value
 from lucidfs.wire import management as m
 from lucidfs.wire.openapi import document
 
@@ -43,6 +43,10 @@ class Office(Protocol):
 
     async def change(self, apply: Callable[[Tx], _T]) -> _T:
         """Run a change in the next group; returns when it is durable. Raises what `apply` raised (nothing applied)."""
+        ...
+
+    async def tried_store(self, filespace: int, wanted: m.NewStore) -> StoreRow:
+        """Try a bucket for a filespace to be; its row, not stored yet. Raises Fault saying what S3 answered."""
         ...
 
     def end_sessions(self, account: int, filespace: int, reason: str) -> None:
@@ -127,9 +131,14 @@ class Api:
         operation = RULES[type(request)]
         now_ns = self._hub.clock.now_ns()
         fresh_id = int.from_bytes(self._hub.random(8), "big") >> 1 or 1
+        store: StoreRow | None = None
+        if isinstance(request, m.CreateFilespace) and request.store is not None:
+            with self._hub.database.read() as tx:  # who may not do it must not make the hub knock at any address
+                manage.check_create(Desk(tx, account_of(tx, login), now_ns, fresh_id), request)
+            store = await self._hub.tried_store(id_value(request.id), request.store)
 
         def apply(tx: Tx) -> Outcome:
-            return operation(Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live), request)
+            return operation(Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live, store), request)
 
         if m.ROUTES[type(request)].change:
             outcome = await self._hub.change(apply)

@@ -5,6 +5,9 @@ all that the copied database names can be copied, however long that takes. The n
 older copy last, in one step: what stands in the target is always a whole backup, of now or of before. Objects never
 change, so those that are there already are not copied again.
 
+Objects in buckets are not copied: the backup names the bucket, and has its keys. So it is whole only as long as they
+are there, and a hub on it must not run beside the first one: each would delete what only the other one knows.
+
 A backup is a data folder: a hub can be started on it, or on a copy of it. It holds no administrator's token, but the
 key that opens the keys of S3 buckets: keep it as safe as the hub.
 """
@@ -45,6 +48,8 @@ class BackedUp(NamedTuple):
     copied: int  # of those: copied now
     copied_bytes: int
     missing: list[str]  # objects that the hub has lost: not in the backup either
+    elsewhere: int = 0  # objects in buckets: they stay there, the backup only names the bucket
+    elsewhere_bytes: int = 0
 
 
 def backup_hub(
@@ -83,7 +88,8 @@ def backup_hub(
     _copy_key(data / KEY_FILE, target / KEY_FILE)
     _put_in_place(partial, target / DATABASE_FILE)
     _prune(target / DATABASE_FILE, store)
-    _mark(target, {"hub": owner, "finished": clock.now_ns() // 10**9, "objects": done.objects, "bytes": done.bytes})
+    about = {"objects": done.objects, "bytes": done.bytes, "objects_in_buckets": done.elsewhere}
+    _mark(target, {"hub": owner, "finished": clock.now_ns() // 10**9, **about})
     return done
 
 
@@ -128,6 +134,8 @@ def _copy_objects(tx: Tx, source: LocalStore, target: LocalStore, progress: Call
     there = {
         stat.name: stat.size for filespace in tx.object_filespaces() for stat in target.list(FilespaceId(filespace))
     }
+    buckets = {row.filespace for row in tx.object_stores()}
+    elsewhere = [row.size for row in _usable(tx) if row.filespace in buckets]
     total = sum(1 for _ in _needed(tx))
     count = size = copied = copied_bytes = 0
     missing: list[str] = []
@@ -145,11 +153,17 @@ def _copy_objects(tx: Tx, source: LocalStore, target: LocalStore, progress: Call
         count += 1
         size += row.size
         progress(number, total)
-    return BackedUp(count, size, copied, copied_bytes, missing)
+    return BackedUp(count, size, copied, copied_bytes, missing, len(elsewhere), sum(elsewhere))
+
+
+def _usable(tx: Tx) -> Iterator[ObjectRow]:
+    return (row for row in objects_of(tx) if usable(row) and not row.held)
 
 
 def _needed(tx: Tx) -> Iterator[ObjectRow]:
-    return (row for row in objects_of(tx) if usable(row) and not row.held)
+    """Those that a backup copies: objects in buckets stay there."""
+    buckets = {row.filespace for row in tx.object_stores()}
+    return (row for row in _usable(tx) if row.filespace not in buckets)
 
 
 def _put_in_place(partial: Path, database: Path) -> None:

@@ -15,6 +15,8 @@ from lucidfs.hub.database.sqlite import SqliteDatabase
 from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.reaper import Reaped, Reaper
+from lucidfs.hub.secrets import read_secrets
+from lucidfs.hub.stores import Stores, rows_of
 from lucidfs.hub.sweeper import Sweeper, Uploads
 from lucidfs.limits import DEAD_OBJECT_GRACE_S, UPLOAD_GRACE_S
 from lucidfs.objects.local import LocalStore
@@ -30,15 +32,23 @@ class Cleaned(NamedTuple):
 
 
 def clean_hub(
-    data: Path, *, clock: Clock, dead_grace_s: float = DEAD_OBJECT_GRACE_S, upload_grace_s: float = UPLOAD_GRACE_S
+    data: Path,
+    *,
+    clock: Clock,
+    random: Callable[[int], bytes],
+    dead_grace_s: float = DEAD_OBJECT_GRACE_S,
+    upload_grace_s: float = UPLOAD_GRACE_S,
+    allow_private: bool = False,
 ) -> Cleaned:
     """Delete what nobody needs any more.
 
     Args:
         data: a hub's data folder; no hub may run on it.
         clock: tells ages.
+        random: for requests at buckets.
         dead_grace_s: how long objects that no file uses any more are kept, for readers of old revisions.
         upload_grace_s: how long uploads of clients that are gone are kept.
+        allow_private: buckets may be at addresses that are not public.
 
     Raises:
         Fault: NOT_FOUND without a hub's data; UNAVAILABLE while a hub runs there.
@@ -48,7 +58,11 @@ def clean_hub(
         raise Fault(Code.NOT_FOUND, f"there is no hub's data in {data}")
     database = SqliteDatabase(path)
     try:
-        store, writer = LocalStore(data / OBJECTS_FOLDER), _Direct(database)
+        local, writer = LocalStore(data / OBJECTS_FOLDER), _Direct(database)
+        secrets = read_secrets(data)
+        store = Stores(
+            local, rows_of(database), secrets=secrets, clock=clock, random=random, allow_private=allow_private
+        )
         deleter = Deleter(store, None, Hold(data))
         reaper = Reaper(writer, deleter, clock=clock, grace_s=dead_grace_s)
         sweeper = Sweeper(writer, database, store, deleter, clock=clock, grace_s=upload_grace_s)
@@ -56,7 +70,10 @@ def clean_hub(
         async def main() -> Cleaned:
             return Cleaned(await reaper.round(), await sweeper.round())
 
-        return asyncio.run(main())
+        try:
+            return asyncio.run(main())
+        finally:
+            store.close()
     finally:
         database.close()
 

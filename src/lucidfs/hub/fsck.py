@@ -21,8 +21,8 @@ from lucidfs.wire.messages import Extent
 
 INVARIANTS: dict[str, str] = {
     "database": "The database's own checks pass: pages, indexes, references.",
-    "strays": "Extents have their node, nodes and living objects their filespace, replies their session, locks a live "
-    "session, sessions their account.",
+    "strays": "Extents have their node, nodes, living objects and buckets their filespace, replies their session, "
+    "locks a live session, sessions their account.",
     "root": "Every filespace has one root: a folder of its own without parent and name, and a workspace.",
     "place": "Every other node stands in a folder of its own filespace.",
     "tree": "From every folder the way up ends at the root: no circles.",
@@ -38,9 +38,10 @@ INVARIANTS: dict[str, str] = {
     "counters": "The counters of a filespace are what its nodes and objects make.",
     "grants": "Every filespace has an admin; grants join an account, not revoked, and a filespace of one workspace.",
     "locks": "No two locks that exclude each other are held; locks are of their session's filespace.",
-    "missing": "Every object that may be used, and is not held in the database, is in the object folder.",
+    "missing": "Every object that may be used, and is not held in the database, is in the object folder or its bucket.",
     "short": "It has there exactly the bytes that its row says.",
-    "folder": "The object folder holds objects in their places and nothing else.",
+    "folder": "The object folder, and what a filespace has of a bucket, hold objects in their places, nothing else.",
+    "store": "Every bucket that holds objects answers to its keys.",
 }
 _EVERYTHING = 2**62
 _PAGE = 1000

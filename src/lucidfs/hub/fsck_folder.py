@@ -1,17 +1,21 @@
-"""The checker's part outside of the database: the object folder against the rows, and the whole check of a hub."""
+"""The checker's part outside of the database: object folder and buckets against the rows, and the whole check."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from lucidfs.clock import Clock
+from lucidfs.errors import Fault
 from lucidfs.hub.bootstrap import DATABASE_FILE, OBJECTS_FOLDER
 from lucidfs.hub.database.base import Tx
 from lucidfs.hub.database.sqlite_copy import snapshot
 from lucidfs.hub.fsck import Checked, Checker, Problem, objects_of, usable
 from lucidfs.hub.hold import Hold
+from lucidfs.hub.secrets import read_secrets
+from lucidfs.hub.stores import Stores
 from lucidfs.hub.sweeper import unused_of
 from lucidfs.limits import REAP_BATCH
 from lucidfs.objects.base import ObjectStat
@@ -24,17 +28,22 @@ class Report(NamedTuple):
 
     problems: list[Problem]
     checked: Checked
-    stored: int = 0  # objects in the folder
+    stored: int = 0  # objects in the folder and in buckets
     stored_bytes: int = 0
     uploads: int = 0  # of those: no commit uses them (yet)
     upload_bytes: int = 0
     leftover: int = 0  # of those: no living session can have put them
 
 
-def check_hub(data: Path) -> Report:
-    """Check a hub's data folder, whether a hub runs on it or not.
+def check_hub(data: Path, *, clock: Clock, random: Callable[[int], bytes], allow_private: bool = False) -> Report:
+    """Check a hub's data folder and the buckets that it names, whether a hub runs on it or not.
 
     Nothing is deleted while it runs, so that what the snapshot names is there.
+
+    Args:
+        data: the folder.
+        clock, random: for requests at buckets.
+        allow_private: buckets may be at addresses that are not public.
 
     Raises:
         Fault: NOT_FOUND, VERSION: see `snapshot`.
@@ -43,33 +52,54 @@ def check_hub(data: Path) -> Report:
     with Hold(data).keeping(), snapshot(data / DATABASE_FILE) as tx:
         checker = Checker(tx)
         problems = list(checker.problems())
-        report = _check_folder(tx, LocalStore(data / OBJECTS_FOLDER), problems)
+        local, secrets = LocalStore(data / OBJECTS_FOLDER), read_secrets(data)
+        stores = Stores(
+            local, tx.object_store, secrets=secrets, clock=clock, random=random, allow_private=allow_private
+        )
+        try:
+            problems += [Problem("folder", f"{path} is no object in its place") for path in local.strangers()]
+            report = _check_objects(tx, stores, problems)
+        finally:
+            stores.close()
         return report._replace(checked=checker.checked)
 
 
-def _check_folder(tx: Tx, store: LocalStore, problems: list[Problem]) -> Report:
-    problems += [Problem("folder", f"{path} is no object in its place") for path in store.strangers()]
+def _check_objects(tx: Tx, stores: Stores, problems: list[Problem]) -> Report:
     there: dict[int, ObjectStat] = {}
-    stored = size = uploads = upload_bytes = leftover = 0
+    unseen: set[int] = set()  # filespaces of which nothing can be said
+    total = Report(problems, Checked())
     for filespace in tx.object_filespaces():
-        listing = store.list(FilespaceId(filespace))
-        for page in _pages(listing):
-            stored += len(page)
-            size += sum(stat.size for stat in page)
-            unused = unused_of(tx, page)
-            uploads += len(unused)
-            upload_bytes += sum(each.stat.size for each in unused)
-            leftover += sum(not each.wanted for each in unused)
-            there.update((stat.name.object, stat) for stat in page)
+        try:
+            for page in _pages(stores.list(FilespaceId(filespace))):
+                total = _counted(tx, page, total)
+                there.update((stat.name.object, stat) for stat in page)
+            far = stores.far(filespace)
+            strangers = list(far.bare.strangers(FilespaceId(filespace))) if far is not None else []
+        except (OSError, Fault) as error:
+            unseen.add(filespace)
+            problems.append(Problem("store", f"the objects of filespace {filespace:016x} were not checked: {error}"))
+            continue
+        problems += [Problem("folder", f"{key} in the bucket is no object in its place") for key in strangers]
     for row in objects_of(tx):
-        if row.held or not usable(row):
+        if row.held or not usable(row) or row.filespace in unseen:
             continue
         stat = there.get(row.id)
         if stat is None or stat.name.filespace != row.filespace:
             problems.append(Problem("missing", f"object {row.id:016x} of filespace {row.filespace:016x}"))
         elif stat.size != row.size:
             problems.append(Problem("short", f"object {row.id:016x} has {stat.size} bytes, not {row.size}"))
-    return Report(problems, Checked(), stored, size, uploads, upload_bytes, leftover)
+    return total
+
+
+def _counted(tx: Tx, page: list[ObjectStat], total: Report) -> Report:
+    unused = unused_of(tx, page)
+    return total._replace(
+        stored=total.stored + len(page),
+        stored_bytes=total.stored_bytes + sum(stat.size for stat in page),
+        uploads=total.uploads + len(unused),
+        upload_bytes=total.upload_bytes + sum(each.stat.size for each in unused),
+        leftover=total.leftover + sum(not each.wanted for each in unused),
+    )
 
 
 def _pages(listing: Iterator[ObjectStat]) -> Iterator[list[ObjectStat]]:

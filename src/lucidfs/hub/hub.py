@@ -15,10 +15,11 @@ from typing import Generic, TypeVar
 
 from lucidfs.clock import Clock
 from lucidfs.errors import Code, Fault
+from lucidfs.hub import granting
 from lucidfs.hub.admission import Admission
 from lucidfs.hub.committer import Committer
 from lucidfs.hub.connection import HubConnection
-from lucidfs.hub.database.base import AccountRow, Database, SessionRow, Tx
+from lucidfs.hub.database.base import AccountRow, Database, SessionRow, StoreRow, Tx
 from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.locks import LockTable
@@ -26,15 +27,16 @@ from lucidfs.hub.login import OpenSession
 from lucidfs.hub.metrics import Metrics
 from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.scene import Caller
+from lucidfs.hub.probing import tried_store
 from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.sessions import Session, Sessions
 from lucidfs.hub.settings import HubSettings
+from lucidfs.hub.stores import Stores, rows_of
 from lucidfs.hub.sweeper import Sweeper, Uploads
-from lucidfs.limits import GRANT_S
-from lucidfs.objects.base import ObjectName, ObjectStore
-from lucidfs.objects.signing import sign_url
-from lucidfs.types import FilespaceId, ObjectId
+from lucidfs.limits import STORE_PROBE_S
+from lucidfs.objects.base import ObjectStore
+from lucidfs.wire.management import NewStore
 from lucidfs.wire.messages import Expired, Goodbye, Grant, Hello, Welcome
 from lucidfs.wire.transport import Connection, Receiver
 
@@ -50,7 +52,7 @@ class Hub:
 
     Args:
         database: opened; closed by whoever opened it.
-        store: where objects are; for the gateway and the reaper.
+        store: the hub's own, where the objects of filespaces without a bucket are; closed by whoever made it.
         clock: tells the time.
         random: source of random bytes.
         settings: see `HubSettings`.
@@ -70,11 +72,18 @@ class Hub:
         secrets: Secrets | None = None,
     ) -> None:
         self.database = database
-        self.store = store
         self.clock = clock
         self.random = random
         self.secrets = secrets
         self.settings = settings or HubSettings()
+        self.store = Stores(
+            store,
+            rows_of(database),
+            secrets=secrets,
+            clock=clock,
+            random=random,
+            allow_private=self.settings.allow_private_endpoints,
+        )
         self.metrics = Metrics()
         self.table = LockTable(self.fresh_id)
         self.sessions = Sessions(clock, self.settings.session_limit_s)
@@ -134,6 +143,7 @@ class Hub:
             log.warning("running changes did not finish within %g s", self.settings.shutdown_s)
         for connection in list(self._connections):
             connection.close("the hub is shutting down")
+        self.store.close()
         for threads in (self._writer, self._deleting):
             if threads is not None:
                 threads.shutdown(wait=True)
@@ -278,16 +288,40 @@ class Hub:
         return await result
 
     def grants(self, filespace: int, objects: list[int], put: bool, base_url: str) -> list[Grant]:
-        """Signed URLs that let their bearer PUT or GET these objects for GRANT_S."""
-        expires_s = int(self.clock.now_ns() // 10**9 + GRANT_S)
-        method = "PUT" if put else "GET"
-        if any(not 0 < each < 2**63 for each in objects):
-            raise Fault(Code.INVALID, "not an object id")
-        names = [ObjectName(FilespaceId(filespace), ObjectId(each)) for each in objects]
-        return [
-            Grant(name.object, sign_url(self.signing_key, base_url, method, name, expires_s), expires_s * 10**9)
-            for name in names
-        ]
+        """Signed URLs that let their bearer PUT or GET these objects; see `hub.granting`."""
+        return granting.grants(
+            self.database,
+            self.store,
+            filespace,
+            objects,
+            put=put,
+            signing_key=self.signing_key,
+            base_url=base_url,
+            now_ns=self.clock.now_ns(),
+        )
+
+    def has_bucket(self, filespace: int) -> bool:
+        """Whether a filespace's objects are elsewhere than in the hub's own store."""
+        with self.database.read() as tx:
+            return tx.object_store(filespace) is not None
+
+    async def tried_store(self, filespace: int, wanted: NewStore) -> StoreRow:
+        """See `hub.probing.tried_store`; in a thread."""
+        if self.secrets is None:
+            raise Fault(Code.INVALID, "this hub keeps no secrets, so that it can have no objects in buckets")
+        work = partial(
+            tried_store,
+            filespace,
+            wanted,
+            secrets=self.secrets,
+            clock=self.clock,
+            random=self.random,
+            allow_private=self.settings.allow_private_endpoints,
+        )
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(work), STORE_PROBE_S)
+        except asyncio.TimeoutError:
+            raise Fault(Code.INVALID, f"the bucket s3://{wanted.bucket} does not answer in time") from None
 
     @property
     def live(self) -> Live:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -84,15 +84,17 @@ class Reaper:
         dead_before_ns = now_ns - int(self._grace_s * _SECOND_NS)
         ended_before_ns = now_ns - int(REPLIES_KEPT_S * _SECOND_NS)
         objects = size = failed = 0
+        skip: set[int] = set()  # filespaces whose store fails: their rows must not keep others out of the batches
         more = True
         while more:
-            due = await self._writer.change(partial(condemn, dead_before_ns))
+            due = await self._writer.change(partial(condemn, dead_before_ns, skip=skip))
             deleted = await self._delete(due)
             await self._writer.change(partial(bury, deleted, now_ns))
             objects += len(deleted)
             size += sum(row.size for row in deleted)
             failed += len(due) - len(deleted)
-            more = len(due) == REAP_BATCH and len(deleted) == len(due)
+            skip |= {row.filespace for row in set(due) - set(deleted)}
+            more = len(due) == REAP_BATCH
         await self._forget(lambda tx: tx.forget_spent(now_ns - int(SPENT_KEPT_S * _SECOND_NS), REAP_BATCH))
         sessions = await self._forget(lambda tx: tx.delete_sessions(ended_before_ns, REAP_BATCH))
         return Reaped(objects, size, failed, sessions)
@@ -111,9 +113,12 @@ class Reaper:
         return [row for row in rows if row.held or name_of(row) in gone]
 
 
-def condemn(dead_before_ns: int, tx: Tx) -> list[ObjectRow]:
-    """Mark objects that died before as never to be used again; up to REAP_BATCH of them, marked ones included."""
-    rows = tx.dead_objects(dead_before_ns, REAP_BATCH)
+def condemn(dead_before_ns: int, tx: Tx, skip: Collection[int] = ()) -> list[ObjectRow]:
+    """Mark objects that died before as never to be used again; up to REAP_BATCH of them, marked ones included.
+
+    Those of the filespaces in `skip` are left alone.
+    """
+    rows = tx.dead_objects(dead_before_ns, REAP_BATCH, skip)
     for row in rows:
         if row.live != CONDEMNED:
             tx.update_object(row.id, CONDEMNED, row.dead_since_ns)

@@ -65,6 +65,16 @@ def load_secrets(data: Path, random: Callable[[int], bytes]) -> Secrets:
     path = data / KEY_FILE
     with contextlib.suppress(FileExistsError):
         _make(path, random(KEY_BYTES))
+    return _read(path)
+
+
+def read_secrets(data: Path) -> Secrets | None:
+    """The same without making a key; None: there is none, so that no secret was ever sealed. Raises as it does."""
+    path = data / KEY_FILE
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> Secrets:
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise Fault(Code.CORRUPT, f"{path} has {len(key)} bytes, not {KEY_BYTES}: bring it back from a backup")

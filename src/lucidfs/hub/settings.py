@@ -30,6 +30,7 @@ class HubSettings:
             on this machine; empty: none.
         sweep_every_s: between two looks at uploads that nobody committed.
         upload_grace_s: how long those of clients that are gone are kept.
+        allow_private_endpoints: buckets that accounts name may be at addresses of the hub's own machine or network.
         inline_commit: commit on the loop, for simulation; else in a thread, so that reads go on during the fsync.
     """
 
@@ -42,4 +43,5 @@ class HubSettings:
     objects_mark: str = ""
     sweep_every_s: float = SWEEP_EVERY_S
     upload_grace_s: float = UPLOAD_GRACE_S
+    allow_private_endpoints: bool = False
     inline_commit: bool = False

@@ -17,10 +17,19 @@ from itertools import islice
 from typing import NamedTuple
 
 from lucidfs.clock import Clock
+from lucidfs.errors import Fault
 from lucidfs.hub.database.base import CONDEMNED, Database, ObjectRow, Tx
-from lucidfs.hub.deleter import Deleter
+from lucidfs.hub.deleter import Deleter, Failing
 from lucidfs.hub.reaper import Writer, bury, name_of
-from lucidfs.limits import REAP_BATCH, SESSION_SLACK_S, SWEEP_EVERY_S, UNFINISHED_S, UPLOAD_GRACE_S, UPLOAD_STUCK_S
+from lucidfs.limits import (
+    GRANT_S,
+    REAP_BATCH,
+    SESSION_SLACK_S,
+    SWEEP_EVERY_S,
+    UNFINISHED_S,
+    UPLOAD_GRACE_S,
+    UPLOAD_STUCK_S,
+)
 from lucidfs.objects.base import ObjectStat, ObjectStore, Tidied
 from lucidfs.types import FilespaceId
 
@@ -77,6 +86,7 @@ class Sweeper:
         self._observe = observe
         self._grace_s = grace_s
         self._every_s = every_s
+        self._failing = Failing("cannot be listed")
 
     async def run(self) -> None:
         """A round every `every_s`, until cancelled. A round that fails is logged, and the next one comes."""
@@ -93,13 +103,26 @@ class Sweeper:
         await self._deleter.in_thread(partial(self._tidy, now_ns - int(UNFINISHED_S * _SECOND_NS)))
         total = Uploads()
         for filespace in await self._deleter.in_thread(self._filespaces):
-            listing = self._store.list(FilespaceId(filespace))
-            page = await self._deleter.in_thread(partial(_page, listing))
-            while page:
-                unused = await self._deleter.in_thread(partial(self._unused, page))
-                total = await self._handle(unused, now_ns, total)
-                page = await self._deleter.in_thread(partial(_page, listing))
+            try:
+                total = await self._sweep(filespace, now_ns, total)
+            except (OSError, Fault) as error:  # a bucket that is away must not keep the others from being swept
+                self._failing.failed(filespace, error)
+            else:
+                self._failing.worked(filespace)
         return total._replace(at_ns=now_ns)
+
+    async def _sweep(self, filespace: int, now_ns: int, total: Uploads) -> Uploads:
+        """Look at every object of one filespace."""
+        listing = await self._deleter.in_thread(partial(self._store.list, FilespaceId(filespace)))
+        page = await self._deleter.in_thread(partial(_page, listing))
+        empty = not page
+        while page:
+            unused = await self._deleter.in_thread(partial(self._unused, page))
+            total = await self._handle(unused, now_ns, total)
+            page = await self._deleter.in_thread(partial(_page, listing))
+        if empty and await self._deleter.in_thread(partial(self._is_over, filespace, now_ns)):
+            await self._writer.change(partial(_forget_store, filespace, now_ns))
+        return total
 
     async def _handle(self, unused: list[_Unused], now_ns: int, total: Uploads) -> Uploads:
         """Sweep what is due of one page, and add the rest to the total."""
@@ -127,6 +150,10 @@ class Sweeper:
             total.swept + len(swept),
             total.swept_bytes + sum(each.stat.size for each in swept),
         )
+
+    def _is_over(self, filespace: int, now_ns: int) -> bool:
+        with self._database.read() as tx:
+            return _over(tx, filespace, now_ns)
 
     def _tidy(self, before_ns: int) -> None:
         if isinstance(self._store, Tidied):
@@ -191,6 +218,18 @@ def _since(tx: Tx) -> dict[int, int]:
 def _wanted(stat: ObjectStat, since: dict[int, int]) -> bool:
     came_ns = since.get(stat.name.filespace)
     return came_ns is not None and came_ns - int(SESSION_SLACK_S * _SECOND_NS) <= stat.mtime_ns
+
+
+def _over(tx: Tx, filespace: int, now_ns: int) -> bool:
+    """Whether nobody will ever ask again for the bucket of a filespace in which nothing was found."""
+    row = tx.object_store(filespace)
+    ended = row is not None and 0 < row.gone_ns < now_ns - int(GRANT_S * _SECOND_NS)  # no old URL can still put
+    return ended and not tx.has_objects(filespace)
+
+
+def _forget_store(filespace: int, now_ns: int, tx: Tx) -> None:
+    if _over(tx, filespace, now_ns):
+        tx.delete_object_store(filespace)
 
 
 def _page(listing: Iterator[ObjectStat]) -> list[ObjectStat]:

@@ -6,10 +6,14 @@ Nothing here shows a URL or a body of an answer in a message: the one is signed,
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping
+import logging
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HTTPTimeout
 
@@ -19,6 +23,24 @@ from lucidfs.limits import CONNECT_TIMEOUT_S, OBJECT_BYTES_MAX, STORE_READ_TIMEO
 Body = bytes | bytearray | memoryview | list[bytes]
 
 LATER = (408, 425, 429)  # the server asks to come back
+
+
+class _WithoutSignatures(logging.Filter):
+    """Takes the query off signed URLs in urllib3's own log: at DEBUG it tells each request's, good for minutes yet."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_unsigned, record.args))
+        return True
+
+
+def _unsigned(argument: object) -> object:
+    if isinstance(argument, str) and "signature=" in argument.lower():
+        return argument.partition("?")[0] + "?…"
+    return argument
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutSignatures())
 
 
 class Busy(OSError):
@@ -73,11 +95,21 @@ class Http:
 
     Args:
         connections_max: connections kept per server.
+        read_timeout_s: silence after which a connection is given up.
+        check_address: called with the IP address of each new connection before anything is sent on it; what it
+            raises (a Fault) goes through. None: any address will do.
     """
 
-    def __init__(self, connections_max: int = STORE_REQUESTS_MAX) -> None:
-        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=STORE_READ_TIMEOUT_S)
+    def __init__(
+        self,
+        connections_max: int = STORE_REQUESTS_MAX,
+        read_timeout_s: float = STORE_READ_TIMEOUT_S,
+        check_address: Callable[[str], None] | None = None,
+    ) -> None:
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s)
         self._pool = urllib3.PoolManager(maxsize=connections_max, retries=False, timeout=timeout)
+        if check_address is not None:
+            self._pool.pool_classes_by_scheme = _checking(check_address)
 
     @contextmanager
     def request(self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None) -> Iterator[Answer]:
@@ -118,6 +150,34 @@ class Http:
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.clear()
+
+
+def _checking(check_address: Callable[[str], None]) -> dict[str, Any]:
+    """Pools whose connections look at where they lead: a name may resolve to something else than it did before."""
+
+    def checked(connection: socket.socket) -> socket.socket:
+        try:
+            check_address(connection.getpeername()[0])
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return checked(super()._new_conn())
+
+    class Encrypted(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return checked(super()._new_conn())
+
+    class PlainPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}
 
 
 @contextmanager

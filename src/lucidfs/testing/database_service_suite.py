@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from lucidfs.errors import Code, Fault
-from lucidfs.hub.database.base import AccountRow, FilespaceRow, GrantRow, ObjectRow, SessionRow, Tx, WorkspaceRow
+from lucidfs.hub.database.base import (
+    CONDEMNED,
+    SPENT,
+    AccountRow,
+    FilespaceRow,
+    GrantRow,
+    ObjectRow,
+    SessionRow,
+    StoreRow,
+    Tx,
+    WorkspaceRow,
+)
 from lucidfs.namespace.tree import root_of
 from lucidfs.testing.database_rows import EVERYTHING, FILESPACE, ROOT, account, extent, file, folder, lock
 
@@ -147,6 +158,37 @@ class ServiceSuite:
         tx.delete_grant(FILESPACE, 2)
         tx.delete_grant(FILESPACE, 9)
         assert tx.grant(FILESPACE, 2) is None and tx.grants_of_filespace(FILESPACE) == rows[1:]
+
+    # --- where objects are
+
+    def test_buckets_of_filespaces(self, tx: Tx) -> None:
+        assert tx.object_store(FILESPACE) is None and tx.object_stores() == []
+        other = StoreRow(3, "other", "", "eu-west-1", "https://s3.example", True, False, "id", b"sealed too")
+        rows = [other, StoreRow(FILESPACE, "bucket", "a/b/", "us-east-1", "", False, True, "id", b"sealed")]
+        for row in rows:
+            tx.put_object_store(row)
+        assert tx.object_store(FILESPACE) == rows[1] and tx.object_stores() == rows
+        tx.put_object_store(other._replace(sealed_secret=b"anew"))
+        assert tx.object_store(3) == other._replace(sealed_secret=b"anew")
+        assert tx.object_filespaces() == [3, FILESPACE]
+        tx.delete_object_store(3)
+        tx.delete_object_store(3)
+        assert tx.object_stores() == rows[1:]
+
+    def test_a_bucket_outlives_its_filespace(self, tx: Tx) -> None:
+        row = StoreRow(FILESPACE, "bucket", "", "us-east-1", "", False, True, "id", b"sealed")
+        tx.put_object_store(row)
+        tx.insert_object(ObjectRow(50, FILESPACE, 100, 100, 0), b"")
+        tx.delete_filespace(FILESPACE, 7)
+        assert tx.object_store(FILESPACE) == row._replace(gone_ns=7)
+        assert tx.object_filespaces() == [FILESPACE] and tx.strays() == []
+
+    def test_what_still_has_bytes_somewhere(self, tx: Tx) -> None:
+        assert not tx.has_objects(FILESPACE)
+        for number, live in ((50, SPENT), (51, CONDEMNED)):
+            tx.insert_object(ObjectRow(number, FILESPACE, 100, live, 3), b"")
+            assert tx.has_objects(FILESPACE) == (live == CONDEMNED)
+        assert not tx.has_objects(3)
 
     def test_settings(self, tx: Tx) -> None:
         assert tx.setting("key") is None

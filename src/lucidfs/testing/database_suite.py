@@ -239,6 +239,12 @@ class DatabaseSuite(ServiceSuite):
         assert [row.id for row in tx.dead_objects(40, 10)] == [51, 53, 50]
         assert [row.id for row in tx.dead_objects(40, 2)] == [51, 53]
 
+    def test_dead_objects_of_some_filespaces_are_left_out(self, tx: Tx) -> None:
+        for number, filespace in ((50, 3), (51, 4), (52, FILESPACE)):
+            tx.insert_object(ObjectRow(number, filespace, 1, 0, number), b"")
+        assert [row.id for row in tx.dead_objects(99, 10, {3, FILESPACE})] == [51]
+        assert [row.id for row in tx.dead_objects(99, 1, [3])] == [51]
+
     def test_spent_numbers_are_out_of_the_reapers_way_and_forgotten_late(self, tx: Tx) -> None:
         for number in (50, 51, 52):
             tx.insert_object(ObjectRow(number, FILESPACE, 1, 0, number), b"")

@@ -54,6 +54,12 @@ SealedKey = Annotated[
         extra_json_schema=_BASE64,
     ),
 ]
+BucketName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]" + _END)]
+RegionName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]{1,64}" + _END, description="such as us-east-1")]
+AccessKey = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,256}" + _END)]
+SecretKey = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,256}" + _END, description="kept sealed, never told again")]
+Prefix = Annotated[str, msgspec.Meta(max_length=512, description="of all keys: a path, empty for none")]
+Endpoint = Annotated[str, msgspec.Meta(max_length=512, description="http(s)://host[:port]; empty: AWS in that region")]
 RoleName = Literal["read", "write", "admin"]
 
 _FILESPACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -127,14 +133,25 @@ class AccountView(Record, frozen=True):
     grants: list[GrantView] = []
 
 
+class StoreView(Record, frozen=True):
+    """The S3 bucket that has a filespace's objects; its keys are never told."""
+
+    url: str  # s3://bucket/prefix
+    region: str
+    endpoint: str  # empty: AWS
+    virtual: bool
+    conditional: bool  # whether the server refuses to replace an object; some ignore that they are asked to
+
+
 class FilespaceView(Record, frozen=True):
-    """A filespace, with the role that the asking account has in it (null: none)."""
+    """A filespace, with the role that the asking account has in it (null: none), and its bucket (null: the hub)."""
 
     id: Id
     name: str
     created: str
     role: RoleName | None = None
     sealed_key: bytes = b""  # the filespace key, sealed to the asking account
+    store: StoreView | None = None
 
 
 class LoggedIn(Record, frozen=True):
@@ -200,6 +217,7 @@ class FilespaceStatus(Record, frozen=True):
     links: int
     data_bytes: int
     storage_bytes: int
+    store: str | None = None  # s3://bucket/prefix; null: the hub's own folder
 
 
 class ClientView(Record, frozen=True):
@@ -261,13 +279,34 @@ class ListFilespaces(Record, frozen=True):
     """All filespaces for a workspace admin; else those in which the account has a role."""
 
 
+class NewStore(Record, frozen=True):
+    """An S3 bucket for the objects of a filespace, with keys that may list, put, get and delete below the prefix."""
+
+    bucket: BucketName
+    region: RegionName
+    access_key: AccessKey
+    secret_key: SecretKey
+    prefix: Prefix = ""
+    endpoint: Endpoint = ""
+    virtual: bool = False
+
+    def __repr__(self) -> str:  # the secret shows nowhere
+        return f"NewStore(s3://{self.bucket}/{self.prefix})"
+
+    __str__ = __repr__
+
+
 class CreateFilespace(Record, frozen=True):
-    """Make an empty filespace; the caller becomes its first admin. Id and key are the client's (docs/FORMAT.md)."""
+    """Make an empty filespace; the caller becomes its first admin. Id and key are the client's (docs/FORMAT.md).
+
+    Its objects go to the hub's own folder, or to `store`, which the hub tries first: it lists, puts, gets and deletes.
+    """
 
     id: Id
     name: FilespaceName
     root: Id  # node id of the root folder
     sealed_key: SealedKey
+    store: NewStore | None = None
 
 
 class RenameFilespace(Record, frozen=True):
@@ -397,7 +436,7 @@ ROUTES: dict[type[Record], Route] = {
     EndLogin: Route("POST", "/logout", Done),
     GetSelf: Route("GET", "/self", AccountView),
     ListFilespaces: Route("GET", "/filespaces", FilespaceList),
-    CreateFilespace: Route("POST", "/filespaces", FilespaceView, True, True, (_NO, _TAKEN, _BAD, Code.ID_TAKEN)),
+    CreateFilespace: Route("POST", "/filespaces", FilespaceView, True, True, (_NO, _GONE, _TAKEN, _BAD, Code.ID_TAKEN)),
     RenameFilespace: Route("PATCH", "/filespaces/{filespace}", FilespaceView, True, True, (_NO, _GONE, _TAKEN)),
     DeleteFilespace: Route("DELETE", "/filespaces/{filespace}", Done, True, True, (_NO, _GONE, _BAD)),
     ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList, True, False, (_NO, _GONE)),

@@ -12,6 +12,7 @@ Contract, held by the suite in `lucidfs.testing.database_suite`:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -30,6 +31,7 @@ __all__ = [
     "ObjectRow",
     "SessionRow",
     "SmallContent",
+    "StoreRow",
     "Tx",
     "WorkspaceRow",
 ]
@@ -72,6 +74,21 @@ class GrantRow(NamedTuple):
     sealed_key: bytes
 
 
+class StoreRow(NamedTuple):
+    """The bucket that has a filespace's objects; a filespace without one has them in the hub's own folder."""
+
+    filespace: int
+    bucket: str
+    prefix: str  # of every key; empty or ending with a slash
+    region: str
+    endpoint: str  # empty: AWS
+    virtual: bool  # the bucket stands in the host name
+    conditional: bool  # the server refuses to replace an object when it is asked to
+    access_key: str
+    sealed_secret: bytes  # by `hub.secrets`
+    gone_ns: int = 0  # when the filespace was deleted; its objects are still to go
+
+
 class SessionRow(NamedTuple):
     id: int
     account: int
@@ -101,8 +118,11 @@ class Tx(Tree, Protocol):
         """The bytes of an object that stands in the database; None: unknown, or it stands in the store."""
         ...
 
-    def dead_objects(self, before_ns: int, limit: int) -> list[ObjectRow]:
-        """Objects dead since before `before_ns`, and condemned ones that a crash left; oldest first."""
+    def dead_objects(self, before_ns: int, limit: int, skip: Collection[int] = ()) -> list[ObjectRow]:
+        """Objects dead since before `before_ns`, and condemned ones that a crash left; oldest first.
+
+        Those of the filespaces in `skip` are left out.
+        """
         ...
 
     def delete_object(self, object: int) -> None: ...
@@ -186,7 +206,27 @@ class Tx(Tree, Protocol):
     def rename_filespace(self, filespace: int, name: str) -> None: ...
 
     def delete_filespace(self, filespace: int, now_ns: int) -> None:
-        """Remove it with its nodes, extents, counters, locks and grants; its objects are dead from `now_ns` on."""
+        """Remove it with its nodes, extents, counters, locks and grants; its objects are dead from `now_ns` on.
+
+        The row of its bucket stays, marked, because the objects in it are still to be deleted.
+        """
+        ...
+
+    # where objects are
+    def put_object_store(self, row: StoreRow) -> None:
+        """Insert, or replace the row of this filespace."""
+        ...
+
+    def object_store(self, filespace: int) -> StoreRow | None:
+        """The bucket of a filespace, deleted or not; None: the hub's own folder."""
+        ...
+
+    def object_stores(self) -> list[StoreRow]: ...
+
+    def delete_object_store(self, filespace: int) -> None: ...
+
+    def has_objects(self, filespace: int) -> bool:
+        """Whether the bytes of any object with a row have not been deleted yet."""
         ...
 
     def put_grant(self, row: GrantRow) -> None:
@@ -226,7 +266,7 @@ class Tx(Tree, Protocol):
         ...
 
     def object_filespaces(self) -> list[int]:
-        """Filespaces that are there, and those that are gone but have rows of objects."""
+        """Filespaces that are there, and those that are gone but have rows of objects or a bucket."""
         ...
 
 

@@ -18,6 +18,7 @@ from lucidfs.hub.database.sqlite_accounts import SqliteAccounts
 from lucidfs.hub.database.sqlite_audit import SqliteAudit
 from lucidfs.hub.database.sqlite_rows import as_os_errors
 from lucidfs.hub.database.sqlite_service import SqliteService
+from lucidfs.hub.database.sqlite_stores import SqliteStores
 from lucidfs.hub.database.sqlite_tree import SqliteTree
 from lucidfs.limits import DATABASE_CACHE_BYTES, DATABASE_CHECKPOINT_PAGES
 
@@ -26,7 +27,7 @@ _STATEMENTS_CACHED = 256  # more than there are statements
 _BUSY_MS = 5_000  # for the moments in which SQLite locks even readers out: recovery after a crash, the first opening
 
 
-class SqliteTx(SqliteTree, SqliteService, SqliteAccounts, SqliteAudit):
+class SqliteTx(SqliteTree, SqliteService, SqliteAccounts, SqliteStores, SqliteAudit):
     """One transaction on one connection; see `Tx`."""
 
 

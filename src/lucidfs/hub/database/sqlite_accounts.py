@@ -89,6 +89,7 @@ class SqliteAccounts:
         self._run.do(dead, (filespace, now_ns))
         for table in ("counts", "filespace_grant", "lock"):
             self._run.do(f"DELETE FROM {table} WHERE filespace = ?", (filespace,))
+        self._run.do("UPDATE object_store SET gone_ns = ? WHERE filespace = ?", (now_ns, filespace))
         self._run.do("DELETE FROM filespace WHERE id = ?", (filespace,))
 
     # grants

@@ -8,7 +8,8 @@ from lucidfs.hub.database.sqlite_rows import Statements
 _OBJECT_FILESPACES = (
     "WITH RECURSIVE each (id) AS (SELECT min(filespace) FROM object UNION ALL"
     " SELECT (SELECT min(filespace) FROM object WHERE filespace > each.id) FROM each WHERE each.id IS NOT NULL)"
-    " SELECT id FROM each WHERE id IS NOT NULL UNION SELECT id FROM filespace ORDER BY 1"
+    " SELECT id FROM each WHERE id IS NOT NULL UNION SELECT id FROM filespace UNION SELECT filespace FROM object_store"
+    " ORDER BY 1"
 )
 _LIVE = "SELECT id FROM session WHERE ended_ns = 0"
 _STRAYS = {
@@ -17,6 +18,9 @@ _STRAYS = {
     "nodes of a filespace": "SELECT DISTINCT filespace FROM node WHERE filespace NOT IN (SELECT id FROM filespace)",
     "living objects of a filespace": (
         "SELECT DISTINCT filespace FROM object WHERE live > 0 AND filespace NOT IN (SELECT id FROM filespace)"
+    ),
+    "a bucket of a filespace": (
+        "SELECT filespace FROM object_store WHERE gone_ns = 0 AND filespace NOT IN (SELECT id FROM filespace)"
     ),
     "replies of a session": "SELECT DISTINCT session FROM reply WHERE session NOT IN (SELECT id FROM session)",
     "locks of a session": f"SELECT DISTINCT session FROM lock WHERE session NOT IN ({_LIVE})",

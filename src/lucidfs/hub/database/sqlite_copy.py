@@ -29,7 +29,8 @@ def snapshot(path: Path) -> Iterator[Tx]:
         tx = SqliteTx(connection)
         tx.execute("BEGIN")
         tx.setting("")  # the snapshot begins with the first read
-        yield tx
+        with as_os_errors(f"reading {path}"):  # a damaged page may be met at any read
+            yield tx
         tx.execute("COMMIT")
 
 

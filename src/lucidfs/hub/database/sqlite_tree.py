@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from operator import add
 
 import apsw
@@ -163,9 +164,11 @@ class SqliteTree:
         row = self._one("SELECT data FROM object WHERE id = ?", (object,))
         return None if row is None else row[0]
 
-    def dead_objects(self, before_ns: int, limit: int) -> list[ObjectRow]:
-        sql = _OBJECT + "WHERE dead_since_ns > 0 AND dead_since_ns < ? AND live > -2 ORDER BY dead_since_ns LIMIT ?"
-        return [_object_of(row) for row in self._run.all(sql, (before_ns, limit))]
+    def dead_objects(self, before_ns: int, limit: int, skip: Collection[int] = ()) -> list[ObjectRow]:
+        others = f" AND filespace NOT IN ({', '.join(map(str, map(int, skip)))})" if skip else ""
+        sql = _OBJECT + f"WHERE dead_since_ns > 0 AND dead_since_ns < ? AND live > -2{others}"
+        rows = self._run.all(sql + " ORDER BY dead_since_ns LIMIT ?", (before_ns, limit))
+        return [_object_of(row) for row in rows]
 
     def delete_object(self, object: int) -> None:
         self._do("DELETE FROM object WHERE id = ?", (object,))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lucidfs.errors import Code, Fault
-from lucidfs.hub.database.base import AccountRow, FilespaceRow, GrantRow, NodeRow, Tx
+from lucidfs.hub.database.base import AccountRow, FilespaceRow, GrantRow, NodeRow, StoreRow, Tx
 from lucidfs.hub.operations.live import NOBODY, Live
 from lucidfs.types import Kind, Role, id_text, id_value
 from lucidfs.wire import management as m
@@ -26,6 +26,7 @@ class Desk(NamedTuple):
         now_ns: wall time.
         fresh_id: a random number for what the operation makes.
         live: what the hub knows beside the database.
+        store: the bucket that the request names, tried, its secret sealed.
     """
 
     tx: Tx
@@ -33,6 +34,7 @@ class Desk(NamedTuple):
     now_ns: int
     fresh_id: int
     live: Live = NOBODY
+    store: StoreRow | None = None
 
 
 class Ended(NamedTuple):
@@ -60,19 +62,25 @@ def get_self(desk: Desk, request: m.GetSelf) -> Outcome:
 def list_filespaces(desk: Desk, request: m.ListFilespaces) -> Outcome:
     grants = {grant.filespace: grant for grant in desk.tx.grants_of_account(desk.account.id)}
     rows = [r for r in desk.tx.filespaces(desk.account.workspace) if desk.account.admin or r.id in grants]
-    return Outcome(m.FilespaceList(filespaces=[_filespace_view(row, grants.get(row.id)) for row in rows]))
+    return Outcome(m.FilespaceList(filespaces=[_filespace_view(desk.tx, row, grants.get(row.id)) for row in rows]))
+
+
+def check_create(desk: Desk, request: m.CreateFilespace) -> None:
+    """Raises Fault unless this filespace may be created: asked also before its bucket is tried."""
+    _need_workspace_admin(desk, "create filespaces")
+    if not id_value(request.id) or not id_value(request.root):
+        raise Fault(Code.INVALID, "0 is not an id")
+    _need_free_name(desk, request.name)
+    identity = id_value(request.id)
+    if desk.tx.filespace(identity) is not None or desk.tx.object_store(identity) is not None:
+        raise Fault(Code.ID_TAKEN, f"the filespace id {request.id} is taken")
+    if desk.tx.node(id_value(request.root)) is not None:
+        raise Fault(Code.ID_TAKEN, f"the node id {request.root} is taken")
 
 
 def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
-    _need_workspace_admin(desk, "create filespaces")
+    check_create(desk, request)
     identity, root = id_value(request.id), id_value(request.root)
-    if not identity or not root:
-        raise Fault(Code.INVALID, "0 is not an id")
-    _need_free_name(desk, request.name)
-    if desk.tx.filespace(identity) is not None:
-        raise Fault(Code.ID_TAKEN, f"the filespace id {request.id} is taken")
-    if desk.tx.node(root) is not None:
-        raise Fault(Code.ID_TAKEN, f"the node id {request.root} is taken")
     row = FilespaceRow(identity, desk.account.workspace, request.name, root, desk.now_ns)
     grant = GrantRow(identity, desk.account.id, int(Role.ADMIN), request.sealed_key)
     desk.tx.insert_filespace(row)
@@ -80,7 +88,9 @@ def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
         NodeRow(root, identity, 0, b"", int(Kind.FOLDER), b"", mtime_ns=desk.now_ns, ctime_ns=desk.now_ns)
     )
     desk.tx.put_grant(grant)
-    return Outcome(_filespace_view(row, grant))
+    if desk.store is not None:
+        desk.tx.put_object_store(desk.store)
+    return Outcome(_filespace_view(desk.tx, row, grant))
 
 
 def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
@@ -88,7 +98,8 @@ def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
     if row.name != request.name:
         _need_free_name(desk, request.name)
         desk.tx.rename_filespace(row.id, request.name)
-    return Outcome(_filespace_view(row._replace(name=request.name), desk.tx.grant(row.id, desk.account.id)))
+    renamed = row._replace(name=request.name)
+    return Outcome(_filespace_view(desk.tx, renamed, desk.tx.grant(row.id, desk.account.id)))
 
 
 def delete_filespace(desk: Desk, request: m.DeleteFilespace) -> Outcome:
@@ -230,13 +241,31 @@ def account_view(tx: Tx, row: AccountRow, only: set[int] | None = None) -> m.Acc
     )
 
 
-def _filespace_view(row: FilespaceRow, grant: GrantRow | None) -> m.FilespaceView:
+def store_url(row: StoreRow) -> str:
+    """Where a bucket's objects are, for people."""
+    return f"s3://{row.bucket}/{row.prefix}".rstrip("/")
+
+
+def _store_view(row: StoreRow | None) -> m.StoreView | None:
+    if row is None:
+        return None
+    return m.StoreView(
+        url=store_url(row),
+        region=row.region,
+        endpoint=row.endpoint,
+        virtual=row.virtual,
+        conditional=row.conditional,
+    )
+
+
+def _filespace_view(tx: Tx, row: FilespaceRow, grant: GrantRow | None) -> m.FilespaceView:
     return m.FilespaceView(
         id=id_text(row.id),
         name=row.name,
         created=m.time_text(row.created_ns),
         role=m.role_name(Role(grant.role)) if grant is not None else None,
         sealed_key=grant.sealed_key if grant is not None else b"",
+        store=_store_view(tx.object_store(row.id)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import FilespaceRow
-from lucidfs.hub.operations.manage import Desk, Outcome
+from lucidfs.hub.operations.manage import Desk, Outcome, store_url
 from lucidfs.hub.sweeper import Uploads
 from lucidfs.types import LockMode, Role, id_text, id_value
 from lucidfs.wire import management as m
@@ -74,7 +74,7 @@ def _clients(
 
 
 def _filespace_status(desk: Desk, row: FilespaceRow) -> m.FilespaceStatus:
-    counts = desk.tx.counts(row.id)
+    counts, store = desk.tx.counts(row.id), desk.tx.object_store(row.id)
     return m.FilespaceStatus(
         id=id_text(row.id),
         name=row.name,
@@ -83,6 +83,7 @@ def _filespace_status(desk: Desk, row: FilespaceRow) -> m.FilespaceStatus:
         links=counts.links,
         data_bytes=min(counts.data_bytes, _JSON_MAX),
         storage_bytes=counts.storage_bytes,
+        store=None if store is None else store_url(store),
     )
 
 

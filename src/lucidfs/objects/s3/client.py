@@ -51,9 +51,9 @@ class S3Client:
         now_s = self._clock.now_ns() // 1_000_000_000
         return presign(self.bucket, self._keys, method, key, now_s=now_s, expires_s=expires_s, query=query)
 
-    def check(self) -> None:
-        """See whether the bucket answers to these keys: lists one key of it. Raises as the class says."""
-        self._page("", "", 1)
+    def check(self, prefix: str = "") -> None:
+        """See whether the bucket answers to these keys: lists one key below `prefix`. Raises as the class says."""
+        self._page(prefix, "", 1)
 
     def head(self, key: str) -> S3Object:
         """Size, ETag and time of an object. Raises Fault NOT_FOUND without one, and as the class says."""

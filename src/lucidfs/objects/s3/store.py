@@ -47,13 +47,16 @@ class S3Store:
         self.client.delete(self.key(name))
 
     def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]:
-        prefix = f"{self.prefix}{id_text(filespace)}/"
-        for found in self.client.list(prefix):
-            try:
-                object_ = ObjectId(id_value(found.key[len(prefix) :]))
-            except ValueError:
-                continue  # not one of ours
-            yield ObjectStat(ObjectName(filespace, object_), found.size, found.mtime_ns)
+        for found in self.client.list(self._folder(filespace)):
+            object_ = self._object_of(filespace, found.key)
+            if object_ is not None:
+                yield ObjectStat(ObjectName(filespace, object_), found.size, found.mtime_ns)
+
+    def strangers(self, filespace: FilespaceId) -> Iterator[str]:
+        """Keys in the filespace's part of the bucket that are no objects."""
+        for found in self.client.list(self._folder(filespace)):
+            if self._object_of(filespace, found.key) is None:
+                yield found.key
 
     def close(self) -> None:
         """Close the connections."""
@@ -61,7 +64,16 @@ class S3Store:
 
     def key(self, name: ObjectName) -> str:
         """The key of an object."""
-        return f"{self.prefix}{id_text(name.filespace)}/{id_text(name.object)}"
+        return f"{self._folder(name.filespace)}{id_text(name.object)}"
+
+    def _folder(self, filespace: FilespaceId) -> str:
+        return f"{self.prefix}{id_text(filespace)}/"
+
+    def _object_of(self, filespace: FilespaceId, key: str) -> ObjectId | None:
+        try:
+            return ObjectId(id_value(key[len(self._folder(filespace)) :]))
+        except ValueError:
+            return None
 
     def _same(self, key: str, body: bytes) -> bool:
         found = self.client.head(key)

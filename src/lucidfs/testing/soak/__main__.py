@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from lucidfs.clock import SystemClock
 from lucidfs.crypto.token import Token
 from lucidfs.engine.administration import Administration
 from lucidfs.hub.fsck_folder import check_hub
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = _soak(hub, token, options.minutes * 60, options.clients, options.share)
         finally:
             hub.stop()
-        problems = check_hub(data).problems
+        problems = check_hub(data, clock=SystemClock(), random=os.urandom).problems
     print("\nfsck: " + ("\n".join(map(str, problems)) or "clean"))
     return 1 if failed or problems else 0
 

@@ -1,0 +1,1 @@
+-- Version 3. Nothing yet: the number is taken by the tables of linked external files.
