@@ -25,6 +25,7 @@ import pytest
 
 if TYPE_CHECKING:
     from lucidlink import Filesystem
+    from tests.other_store import OtherStore
     from tests.world import Client, World
 
 SETTLE_S = 5.0  # how long threads and processes may take to end after the last test
@@ -100,17 +101,25 @@ def children() -> Iterator[tuple[int, str]]:
 
 
 SURROUNDINGS = pytest.StashKey[Surroundings]()
+OTHER_STORE: pytest.StashKey[OtherStore] = pytest.StashKey()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; children would inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     session.config.stash[SURROUNDINGS] = Surroundings()
+    if os.environ.get("LUCID_TEST_STORE"):
+        from tests.other_store import OtherStore
+
+        session.config.stash[OTHER_STORE] = OtherStore()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     surroundings = session.config.stash[SURROUNDINGS]
+    other_store = session.config.stash.get(OTHER_STORE, None)
+    if other_store is not None:
+        other_store.close()
     found = surroundings.left_over()
     shutil.rmtree(surroundings.folder, ignore_errors=True)
     ours = not any("ecosystem" in argument for argument in session.config.args)  # other libraries leave threads

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lucidfs.clock import SystemClock
 from lucidfs.hub.settings import HubSettings
@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
     def new_store(self, prefix: str = "", **other: str) -> NewStore:
         """The bucket as an account names it."""
-        given = {
+        given: dict[str, Any] = {
             "bucket": self.name,
             "region": self.server.region,
             "endpoint": self.server.endpoint,

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from lucidfs.hub.settings import HubSettings
 WORKSPACE = "demo"
 ADMIN = "admin"
 T = TypeVar("T")
+ALLOWED = "LUCID_HUB_ALLOW_PRIVATE_ENDPOINTS"  # `lucid hub start` reads it too
 _START_S = 30.0
 
 
@@ -32,7 +34,7 @@ class HubThread:
 
     Args:
         data: a bootstrapped folder.
-        settings: see `HubSettings`.
+        settings: see `HubSettings`; private endpoints are allowed too if the variable ALLOWED is set.
         port: 0 picks a free one.
 
     Attributes:
@@ -45,7 +47,8 @@ class HubThread:
     def __init__(self, data: Path, *, settings: HubSettings | None = None, port: int = 0) -> None:
         self.data = data
         self.url = ""
-        self._settings = settings
+        given = settings or HubSettings()
+        self._settings = replace(given, allow_private_endpoints=given.allow_private_endpoints or ALLOWED in os.environ)
         self._port = port
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._main, name="test hub", daemon=True)

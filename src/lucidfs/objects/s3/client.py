@@ -86,10 +86,14 @@ class S3Client:
             self._check(answer, key)
 
     def delete(self, key: str) -> None:
-        """Delete an object; one that is not there counts as deleted."""
+        """Delete an object; one that is not there counts as deleted, unless the whole bucket is not there."""
         with self._http.request("DELETE", self.url("DELETE", key), {}) as answer:
             if answer.status != 404:
                 self._check(answer, key)
+                return
+            refusal = read_refusal(answer)
+            if refusal.code == "NoSuchBucket":
+                raise refused(refusal, self._named(key))
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[S3Object]:
         """Objects whose keys begin with `prefix` and come after `after`, in the order of their keys, page by page."""
