@@ -63,13 +63,17 @@ STORE_REQUESTS_MAX = 16  # requests of one process at one store; four times the 
 GRANT_S = 900.0  # life of a signed URL
 GRANT_SLACK_S = 60.0  # a client stops using one this long before its end
 SIGNED_REQUEST_S = 900  # life of a URL that is signed for one request and used at once
+DEAD_OBJECT_GRACE_S = 3600.0  # an open reader keeps what it opened at least this long
 STORE_DEADLINE_HUB_S = 10.0  # how long the hub itself repeats a request at a bucket; its rounds come again anyway
 STORE_PROBE_TIMEOUT_S = 8.0  # silence of a bucket that a new filespace names, per request …
 STORE_PROBE_S = 45.0  # … and for all of them together: below CALL_DEADLINE_S of whoever waits for it
 STORE_FAILURES_MAX = 3  # in a row, of one filespace in one batch of deletions; the rest waits for the next round
+BUCKETS_OPEN_MAX = 1024  # buckets whose opened keys a hub keeps in memory
+MOVE_EVERY_S = 5.0  # between two looks at the moves of filespaces to other stores, and after a failure of one
+MOVE_WORKERS = 4  # objects of one move that are copied at once
+MOVE_GRACE_S = GRANT_S + DEAD_OBJECT_GRACE_S  # from the switch until the old copies go: URLs of them are still used
 PREFIX_BYTES_MAX = 512  # of keys in a bucket; leaves room for filespace and object in S3's 1,024
 S3_PAGE_BYTES_MAX = 8 * MIB  # a listing of 1,000 keys of 1,024 bytes, percent-encoded, with all else that S3 tells
-DEAD_OBJECT_GRACE_S = 3600.0  # an open reader keeps what it opened at least this long
 
 # Client memory and disk
 MEMORY_CACHE_BYTES = 256 * MIB  # plaintext frames per linked filespace, where nobody looked at the machine
@@ -90,6 +94,8 @@ QUEUE_MAX = 8192  # changes that wait; then TOO_MANY
 REPLIES_UNACKED_MAX = 65_536  # stored replies per session: a change that waits an hour in line holds back `acked`
 OUTBOX_BYTES_MAX = 64 * MIB  # answers that a client does not read; then its connection is closed
 UPLOAD_BYTES_PER_S_MIN = 16 * KIB  # a slower upload gives its memory back to the others: 64 MiB in 68 minutes
+MOVE_SETTLE_S = GRANT_S + OBJECT_BYTES_MAX / UPLOAD_BYTES_PER_S_MIN  # from the start of a move until the last upload
+# to the old place has ended: one that was permitted just before, as slow as the gateway lets it be
 GATEWAY_BYTES_MAX = 256 * MIB  # bodies in memory on their way into the store; further uploads wait
 STORE_THREADS = 8  # of the gateway; they wait for disks
 DATABASE_CACHE_BYTES = 64 * MIB  # pages in memory per connection: the upper levels of a tree of 100 million nodes

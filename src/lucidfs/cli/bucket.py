@@ -20,7 +20,7 @@ _URL = re.compile(r"s3://([^/]+)(?:/(.*))?", re.DOTALL)
 _KEY = re.compile(r"[!-~]{1,256}")
 
 
-def bucket_of(url: str, endpoint: str, region: str, virtual: bool) -> NewStore:
+def bucket_of(url: str, endpoint: str, region: str, virtual: bool, *, option: str = "--store") -> NewStore:
     """The bucket at a URL, and the keys to it.
 
     Args:
@@ -28,13 +28,14 @@ def bucket_of(url: str, endpoint: str, region: str, virtual: bool) -> NewStore:
         endpoint: of the server; empty: AWS.
         region: of the bucket.
         virtual: the bucket stands in the host name.
+        option: that the URL was given with, for messages.
 
     Raises:
         UsageError: the URL is none, or there are no keys and nobody can be asked.
     """
     parts = _URL.fullmatch(url)
     if parts is None:
-        raise UsageError(f"{url!r} is no bucket: write --store s3://BUCKET/PREFIX")
+        raise UsageError(f"{url!r} is no bucket: write {option} s3://BUCKET/PREFIX")
     if os.environ.get("AWS_SESSION_TOKEN"):
         raise UsageError("the keys in the environment are temporary (AWS_SESSION_TOKEN): a hub needs keys that last")
     return NewStore(

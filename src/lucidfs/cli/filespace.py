@@ -1,8 +1,9 @@
-"""`lucid filespace`: create, list, show, rename and delete filespaces."""
+"""`lucid filespace`: create, list, show, move, rename and delete filespaces."""
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import Annotated, Any
 
 import msgspec
@@ -12,14 +13,16 @@ from lucidfs.cli import options
 from lucidfs.cli.admin import administering
 from lucidfs.cli.bucket import UNCONDITIONAL, bucket_of
 from lucidfs.cli.exits import EXIT_CODES, UsageError, reporting
-from lucidfs.cli.output import print_json, print_table
-from lucidfs.wire.management import FilespaceView, is_filespace_name
+from lucidfs.cli.output import print_json, print_table, size_text
+from lucidfs.wire.management import FilespaceView, MoveView, is_filespace_name
 
 EXAMPLES = """\b
 Examples:
   lucid filespace create production-data
   lucid filespace create archive --store s3://bucket/prefix --region eu-central-1
   lucid filespace show archive
+  lucid filespace move-store archive --to s3://other-bucket/prefix --no-wait
+  lucid filespace move-store archive --to local
   lucid filespace list
   lucid filespace rename production-data archive-2024
   lucid filespace delete archive-2024 --yes"""
@@ -28,6 +31,14 @@ EPILOG = f"{EXAMPLES}\n\n{EXIT_CODES}"
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and end filespaces.", epilog=EPILOG)
 
+_LOOK_S = 1.0  # between two looks at how far a move is
+_Endpoint = Annotated[
+    str, typer.Option("--endpoint", metavar="URL", help="Of an S3 server that is not AWS: http(s)://HOST:PORT.")
+]
+_Region = Annotated[str, typer.Option("--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="Of the bucket.")]
+_Virtual = Annotated[
+    bool, typer.Option("--virtual-addressing", help="Address it as BUCKET.HOST; AWS wants that for new buckets.")
+]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the filespace.")]
 
 
@@ -50,15 +61,9 @@ def create(
     store: Annotated[
         str, typer.Option("--store", metavar="s3://BUCKET/PREFIX", help="Keep its objects in this S3 bucket.")
     ] = "",
-    endpoint: Annotated[
-        str, typer.Option("--endpoint", metavar="URL", help="Of an S3 server that is not AWS: http(s)://HOST:PORT.")
-    ] = "",
-    region: Annotated[
-        str, typer.Option("--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="Of the bucket.")
-    ] = "us-east-1",
-    virtual_addressing: Annotated[
-        bool, typer.Option("--virtual-addressing", help="Address it as BUCKET.HOST; AWS wants that for new buckets.")
-    ] = False,
+    endpoint: _Endpoint = "",
+    region: _Region = "us-east-1",
+    virtual_addressing: _Virtual = False,
     hub: options.HubOption = options.HUB_DEFAULT,
     token: options.TokenOption = "",
     allow_plaintext: options.PlaintextOption = False,
@@ -123,6 +128,57 @@ def show(
             print(f"endpoint  {view.store.endpoint or 'AWS'} ({style} addresses), region {view.store.region}")
             if not view.store.conditional:
                 print(f"warning   {UNCONDITIONAL}")
+
+
+@app.command("move-store", epilog=EPILOG)
+def move_store(
+    name: _Name,
+    to: Annotated[str, typer.Option("--to", metavar="PLACE", help="s3://BUCKET/PREFIX, or local: the hub's folder.")],
+    endpoint: _Endpoint = "",
+    region: _Region = "us-east-1",
+    virtual_addressing: _Virtual = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the new place has everything.")] = True,
+    hub: options.HubOption = options.HUB_DEFAULT,
+    token: options.TokenOption = "",
+    allow_plaintext: options.PlaintextOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Move a filespace's objects to another store, while its clients go on.
+
+    The hub copies them; it goes on by itself when this command or the hub ends, and the same command shows how far it
+    is. The new place takes over when it has everything, an hour and a half after the start at the earliest, because
+    clients may still use what they were permitted before; the old copies go an hour and a quarter later. Until it
+    has taken over, naming the old place moves everything back. The keys of a bucket come from the environment, as for
+    `create`.
+    """
+    with reporting(json), administering(hub, token, allow_plaintext) as administration:
+        told = administration.move(name)
+        if told.state != "copying" or told.other != to.rstrip("/"):
+            bucket = None if to == "local" else bucket_of(to, endpoint, region, virtual_addressing, option="--to")
+            told = administration.move_store(name, bucket)
+        while wait and told.state == "copying":
+            if not json:
+                print_move(told)
+            time.sleep(_LOOK_S)
+            told = administration.move(name)
+        if json:
+            print_json(msgspec.to_builtins(told))
+        else:
+            print_move(told)
+
+
+def print_move(told: MoveView) -> None:
+    """One line that says how far a move is."""
+    if told.state == "none":
+        print(f"its objects are in {told.place}")
+    elif told.state == "emptying":
+        print(f"its objects are in {told.place}; the old copies in {told.other} are deleted after their grace")
+    else:
+        done = f"{size_text(told.bytes)} of {size_text(told.bytes_total)}"
+        failing = f"; does not go on: {told.failing}" if told.failing else ""
+        print(
+            f"{told.place} to {told.other}: {told.objects} of {told.objects_total} objects, {done}{failing}", flush=True
+        )
 
 
 @app.command(epilog=EPILOG)

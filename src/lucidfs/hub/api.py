@@ -14,7 +14,7 @@ from lucidfs.clock import Clock
 from lucidfs.errors import MEANINGS, Code, Fault
 from lucidfs.hub.bearers import Bearers, account_of
 from lucidfs.hub.database.base import Database, StoreRow, Tx
-from lucidfs.hub.operations import manage, observe
+from lucidfs.hub.operations import manage, observe, placing
 from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.manage import Desk, Ended, Outcome, account_view
 from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX, MANAGEMENT_BODY_S
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
 _T = TypeVar("_T")
 
-RULES = {**manage.OPERATIONS, **observe.OPERATIONS}
+RULES = {**manage.OPERATIONS, **observe.OPERATIONS, **placing.OPERATIONS}
 
 
 class Office(Protocol):
@@ -47,6 +47,14 @@ class Office(Protocol):
 
     async def tried_store(self, filespace: int, wanted: m.NewStore) -> StoreRow:
         """Try a bucket for a filespace to be; its row, not stored yet. Raises Fault saying what S3 answered."""
+        ...
+
+    async def tried_move(self, filespace: int, wanted: m.NewStore | None) -> StoreRow | None:
+        """Try a place for the objects of a filespace; None: the hub's own. Raises Fault, also when they are there."""
+        ...
+
+    def places_changed(self, filespace: int) -> None:
+        """Have the clients of a filespace connect again, so that they are told where its objects are."""
         ...
 
     def end_sessions(self, account: int, filespace: int, reason: str) -> None:
@@ -132,10 +140,16 @@ class Api:
         now_ns = self._hub.clock.now_ns()
         fresh_id = int.from_bytes(self._hub.random(8), "big") >> 1 or 1
         store: StoreRow | None = None
+        # Judged once before the hub connects anywhere: who may not do it must not make it knock at any address.
         if isinstance(request, m.CreateFilespace) and request.store is not None:
-            with self._hub.database.read() as tx:  # who may not do it must not make the hub knock at any address
+            with self._hub.database.read() as tx:
                 manage.check_create(Desk(tx, account_of(tx, login), now_ns, fresh_id), request)
             store = await self._hub.tried_store(id_value(request.id), request.store)
+        elif isinstance(request, m.MoveStore):
+            with self._hub.database.read() as tx:
+                back = placing.check_move(Desk(tx, account_of(tx, login), now_ns, fresh_id), request)
+            if not back:
+                store = await self._hub.tried_move(id_value(request.filespace), request.store)
 
         def apply(tx: Tx) -> Outcome:
             return operation(Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live, store), request)
@@ -143,6 +157,8 @@ class Api:
         if m.ROUTES[type(request)].change:
             outcome = await self._hub.change(apply)
             self._end_sessions(outcome.ended)
+            if isinstance(request, m.MoveStore):
+                self._hub.places_changed(id_value(request.filespace))
         else:
             with self._hub.database.read() as tx:
                 outcome = apply(tx)

@@ -134,8 +134,9 @@ def _copy_objects(tx: Tx, source: LocalStore, target: LocalStore, progress: Call
     there = {
         stat.name: stat.size for filespace in tx.object_filespaces() for stat in target.list(FilespaceId(filespace))
     }
-    buckets = {row.filespace for row in tx.object_stores()}
-    elsewhere = [row.size for row in _usable(tx) if row.filespace in buckets]
+    far = _far(tx)
+    near = {row.filespace for row in tx.object_moves() if row.filespace in far}  # in both: as it is found
+    elsewhere = [row.size for row in _usable(tx) if row.filespace in far and row.filespace not in near]
     total = sum(1 for _ in _needed(tx))
     count = size = copied = copied_bytes = 0
     missing: list[str] = []
@@ -145,7 +146,10 @@ def _copy_objects(tx: Tx, source: LocalStore, target: LocalStore, progress: Call
             try:
                 body = source.get(name, 0, row.size)
             except (FileNotFoundError, EOFError):
-                missing.append(f"{row.id:016x}")
+                if row.filespace in far:
+                    elsewhere.append(row.size)
+                else:
+                    missing.append(f"{row.id:016x}")
                 continue
             target.put(name, body)
             copied += 1
@@ -161,9 +165,15 @@ def _usable(tx: Tx) -> Iterator[ObjectRow]:
 
 
 def _needed(tx: Tx) -> Iterator[ObjectRow]:
-    """Those that a backup copies: objects in buckets stay there."""
-    buckets = {row.filespace for row in tx.object_stores()}
-    return (row for row in _usable(tx) if row.filespace not in buckets)
+    """Those that a backup copies, where the hub has them: objects in buckets stay there."""
+    far, moving = _far(tx), {row.filespace for row in tx.object_moves()}
+    return (row for row in _usable(tx) if row.filespace not in far or row.filespace in moving)
+
+
+def _far(tx: Tx) -> set[int]:
+    """Filespaces that have objects in a bucket."""
+    moves = {row.filespace for row in tx.object_moves() if row.place is not None and not row.switched_ns}
+    return {row.filespace for row in tx.object_stores()} | moves
 
 
 def _put_in_place(partial: Path, database: Path) -> None:

@@ -16,7 +16,7 @@ from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.reaper import Reaped, Reaper
 from lucidfs.hub.secrets import read_secrets
-from lucidfs.hub.stores import Stores, rows_of
+from lucidfs.hub.stores import Stores, looking_into
 from lucidfs.hub.sweeper import Sweeper, Uploads
 from lucidfs.limits import DEAD_OBJECT_GRACE_S, UPLOAD_GRACE_S
 from lucidfs.objects.local import LocalStore
@@ -61,7 +61,7 @@ def clean_hub(
         local, writer = LocalStore(data / OBJECTS_FOLDER), _Direct(database)
         secrets = read_secrets(data)
         store = Stores(
-            local, rows_of(database), secrets=secrets, clock=clock, random=random, allow_private=allow_private
+            local, looking_into(database), secrets=secrets, clock=clock, random=random, allow_private=allow_private
         )
         deleter = Deleter(store, None, Hold(data))
         reaper = Reaper(writer, deleter, clock=clock, grace_s=dead_grace_s)

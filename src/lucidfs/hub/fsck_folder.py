@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from lucidfs.hub.database.sqlite_copy import snapshot
 from lucidfs.hub.fsck import Checked, Checker, Problem, objects_of, usable
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.secrets import read_secrets
-from lucidfs.hub.stores import Stores
+from lucidfs.hub.stores import Stores, where_of
 from lucidfs.hub.sweeper import unused_of
 from lucidfs.limits import REAP_BATCH
 from lucidfs.objects.base import ObjectStat
@@ -54,7 +55,7 @@ def check_hub(data: Path, *, clock: Clock, random: Callable[[int], bytes], allow
         problems = list(checker.problems())
         local, secrets = LocalStore(data / OBJECTS_FOLDER), read_secrets(data)
         stores = Stores(
-            local, tx.object_store, secrets=secrets, clock=clock, random=random, allow_private=allow_private
+            local, partial(where_of, tx), secrets=secrets, clock=clock, random=random, allow_private=allow_private
         )
         try:
             problems += [Problem("folder", f"{path} is no object in its place") for path in local.strangers()]
@@ -73,8 +74,7 @@ def _check_objects(tx: Tx, stores: Stores, problems: list[Problem]) -> Report:
             for page in _pages(stores.list(FilespaceId(filespace))):
                 total = _counted(tx, page, total)
                 there.update((stat.name.object, stat) for stat in page)
-            far = stores.far(filespace)
-            strangers = list(far.bare.strangers(FilespaceId(filespace))) if far is not None else []
+            strangers = list(stores.strangers(FilespaceId(filespace)))
         except (OSError, Fault) as error:
             unseen.add(filespace)
             problems.append(Problem("store", f"the objects of filespace {filespace:016x} were not checked: {error}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import Database, Tx
-from lucidfs.hub.stores import Stores
+from lucidfs.hub.stores import Stores, where_of
 from lucidfs.limits import GRANT_S
 from lucidfs.objects.base import ObjectName
 from lucidfs.objects.signing import sign_url
@@ -25,7 +25,8 @@ def grants(
 ) -> list[Grant]:
     """URLs that let their bearer PUT or GET these objects for GRANT_S.
 
-    What stands in the database is read from the hub, wherever the other objects are.
+    What stands in the database is read from the hub, wherever the other objects are; and while the objects move to
+    another place, all of them are.
 
     Args:
         database, stores: of the hub.
@@ -43,7 +44,11 @@ def grants(
         raise Fault(Code.INVALID, "not an object id")
     expires_s, method = int(now_ns // 10**9 + GRANT_S), "PUT" if put else "GET"
     with database.read() as tx:
-        far = stores.at(tx.object_store(filespace), filespace)
+        where = where_of(tx, filespace)
+        row = where.store
+        if where.moving:  # put to where they go; which of the two places has an object is found out by the gateway
+            row = where.move.place if put and where.move is not None else None
+        far = None if row is None else stores.far(row)
         here = set() if far is None or put else _held(tx, objects)
     urls = []
     for name in (ObjectName(FilespaceId(filespace), ObjectId(each)) for each in objects):

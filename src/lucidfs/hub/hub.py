@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, TypeVar
@@ -25,16 +25,17 @@ from lucidfs.hub.hold import Hold
 from lucidfs.hub.locks import LockTable
 from lucidfs.hub.login import OpenSession
 from lucidfs.hub.metrics import Metrics
-from lucidfs.hub.operations.live import Live
+from lucidfs.hub.mover import Mover
+from lucidfs.hub.operations.live import Live, Progress
 from lucidfs.hub.operations.scene import Caller
-from lucidfs.hub.probing import tried_store
+from lucidfs.hub.probing import check_apart, tried_store
 from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.sessions import Session, Sessions
 from lucidfs.hub.settings import HubSettings
-from lucidfs.hub.stores import Stores, rows_of
+from lucidfs.hub.stores import Stores, looking_into, where_of
 from lucidfs.hub.sweeper import Sweeper, Uploads
-from lucidfs.limits import STORE_PROBE_S
+from lucidfs.limits import MOVE_WORKERS, STORE_PROBE_S
 from lucidfs.objects.base import ObjectStore
 from lucidfs.wire.management import NewStore
 from lucidfs.wire.messages import Expired, Goodbye, Grant, Hello, Welcome
@@ -78,7 +79,7 @@ class Hub:
         self.settings = settings or HubSettings()
         self.store = Stores(
             store,
-            rows_of(database),
+            looking_into(database),
             secrets=secrets,
             clock=clock,
             random=random,
@@ -98,6 +99,9 @@ class Hub:
         self.started_ns = 0
         self.uploads = Uploads()  # as the sweeper found them last
         self._deleting = None if self.settings.inline_commit else ThreadPoolExecutor(1, "lucid reaper")
+        # No threads before the first move; a simulation has neither.
+        self._moving = None if self.settings.inline_commit else ThreadPoolExecutor(MOVE_WORKERS, "lucid mover")
+        self._moves: Mapping[int, Progress] = {}
         self._stopping = True  # until `start`
         self._watch()
 
@@ -144,7 +148,7 @@ class Hub:
         for connection in list(self._connections):
             connection.close("the hub is shutting down")
         self.store.close()
-        for threads in (self._writer, self._deleting):
+        for threads in (self._writer, self._deleting, self._moving):
             if threads is not None:
                 threads.shutdown(wait=True)
 
@@ -175,7 +179,21 @@ class Hub:
             grace_s=self.settings.upload_grace_s,
             every_s=self.settings.sweep_every_s,
         )
-        self._cleaners = [asyncio.create_task(each.run(), name="lucid cleaner") for each in (reaper, sweeper)]
+        runs = [reaper.run, sweeper.run]
+        if self._moving is not None:
+            mover = Mover(
+                self,
+                self.database,
+                self.store,
+                self._moving,
+                self._hold,
+                clock=self.clock,
+                settle_s=self.settings.move_settle_s,
+                grace_s=self.settings.move_grace_s,
+            )
+            self._moves = mover.progress
+            runs.append(mover.run)
+        self._cleaners = [asyncio.create_task(run(), name="lucid cleaner") for run in runs]
 
     def _swept(self, uploads: Uploads) -> None:
         self.uploads = uploads
@@ -300,10 +318,11 @@ class Hub:
             now_ns=self.clock.now_ns(),
         )
 
-    def has_bucket(self, filespace: int) -> bool:
-        """Whether a filespace's objects are elsewhere than in the hub's own store."""
+    def is_near(self, filespace: int) -> bool:
+        """Whether a filespace has all of its objects in the hub's own store."""
         with self.database.read() as tx:
-            return tx.object_store(filespace) is not None
+            where = where_of(tx, filespace)
+        return where.store is None and not where.moving
 
     async def tried_store(self, filespace: int, wanted: NewStore) -> StoreRow:
         """See `hub.probing.tried_store`; in a thread."""
@@ -323,11 +342,26 @@ class Hub:
         except asyncio.TimeoutError:
             raise Fault(Code.INVALID, f"the bucket s3://{wanted.bucket} does not answer in time") from None
 
+    async def tried_move(self, filespace: int, wanted: NewStore | None) -> StoreRow | None:
+        """A place for the objects of a filespace, tried, and seen not to be the one that they have (`probing`)."""
+        row = None if wanted is None else await self.tried_store(filespace, wanted)
+        with self.database.read() as tx:
+            here = tx.object_store(filespace)
+        work = partial(check_apart, self.store.at(here), self.store.at(row), filespace, self.fresh_id())
+        await asyncio.to_thread(work)
+        return row
+
+    def places_changed(self, filespace: int) -> None:
+        """Close the connections of a filespace's clients; their sessions go on, and are told anew where objects are."""
+        for session in self.sessions:
+            if session.caller.filespace == filespace and session.connection is not None:
+                session.connection.close("the filespace's objects move to another store")
+
     @property
     def live(self) -> Live:
         """What goes on at this moment, for the management API."""
         present = {each.id: (each.caller, each.connection is not None) for each in self.sessions}
-        return Live(self.started_ns, present, self.table.listing, self.committer.waiting, self.uploads)
+        return Live(self.started_ns, present, self.table.listing, self.committer.waiting, self.uploads, self._moves)
 
     def fresh_id(self) -> int:
         """A random number for a session, or for half a lock."""

@@ -12,9 +12,11 @@ from lucidfs.hub.outside import check_address, check_outside
 from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.stores import bucket_of, secret_place
 from lucidfs.limits import PREFIX_BYTES_MAX, STORE_PROBE_TIMEOUT_S
+from lucidfs.objects.base import ObjectName, ObjectStore
 from lucidfs.objects.http import Http
 from lucidfs.objects.s3.bucket import S3Keys
 from lucidfs.objects.s3.client import S3Client
+from lucidfs.types import FilespaceId, ObjectId
 from lucidfs.wire.management import NewStore
 
 _BODY = b"whether a hub can keep objects here"
@@ -63,6 +65,35 @@ def tried_store(
         return row._replace(conditional=_try(client, row.prefix, key))
     finally:
         http.close()
+
+
+def check_apart(here: ObjectStore, there: ObjectStore, filespace: int, number: int) -> None:
+    """See that two stores are not one under two names: emptying the one would empty the other. Blocks.
+
+    Args:
+        here: where the filespace's objects are.
+        there: where they are to go.
+        filespace: whose.
+        number: of an object that nobody has, which is put and deleted.
+
+    Raises:
+        Fault: INVALID when they are one; and what the stores raise.
+    """
+    name = ObjectName(FilespaceId(filespace), ObjectId(number))
+    try:
+        here.put(name, _BODY)
+        try:
+            there.get(name, 0, 1)
+        except FileNotFoundError:
+            return
+        finally:
+            here.delete(name)
+    except (OSError, EOFError) as error:
+        raise Fault(Code.INVALID, f"one of the two places cannot be used: {_said(error)}") from None
+    except Fault as fault:
+        code = Code.INVALID if fault.passing else fault.code
+        raise Fault(code, f"one of the two places cannot be used: {fault.message}") from None
+    raise Fault(Code.INVALID, "the objects are there already, under another address of the same bucket")
 
 
 def _try(client: S3Client, prefix: str, key: str) -> bool:

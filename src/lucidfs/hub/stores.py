@@ -7,30 +7,43 @@ a bucket is repeated for longer than STORE_DEADLINE_HUB_S: cleaning comes again,
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from lucidfs.clock import Clock
 from lucidfs.errors import Code, Fault
-from lucidfs.hub.database.base import Database, StoreRow
+from lucidfs.hub.database.base import Database, MoveRow, StoreRow, Tx
 from lucidfs.hub.outside import check_address
 from lucidfs.hub.secrets import Secrets
-from lucidfs.limits import STORE_DEADLINE_HUB_S
+from lucidfs.limits import BUCKETS_OPEN_MAX, STORE_DEADLINE_HUB_S
 from lucidfs.objects.base import ObjectName, ObjectStat, ObjectStore, Tidied
 from lucidfs.objects.http import Body, Http
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
 from lucidfs.objects.s3.client import S3Client
 from lucidfs.objects.s3.store import S3Store
-from lucidfs.objects.wrappers import wrap_store
+from lucidfs.objects.wrappers import is_passing, wrap_store
 from lucidfs.types import FilespaceId, id_text
 
-Rows = Callable[[int], StoreRow | None]
+
+class Where(NamedTuple):
+    """Where a filespace's objects are, and where else while they are moved."""
+
+    store: StoreRow | None  # None: the hub's own
+    move: MoveRow | None = None
+
+    @property
+    def moving(self) -> bool:
+        """Whether objects are in two places: put to the other one, read from both."""
+        return self.move is not None and not self.move.switched_ns
+
+
+Look = Callable[[int], Where]
 
 
 class Far(NamedTuple):
     """One filespace's bucket: `bare` signs URLs and tells strangers, `store` is what the hub itself works with."""
 
-    row: StoreRow
     bare: S3Store
     store: ObjectStore
 
@@ -40,7 +53,7 @@ class Stores:
 
     Args:
         local: the hub's own; closed by whoever made it.
-        rows: looks a filespace's row up; called in any thread.
+        look: tells where a filespace's objects are; called in any thread.
         secrets: opens the keys of buckets; None: no bucket can be used.
         clock: for signatures and deadlines.
         random: source of random bytes, for jitter.
@@ -50,7 +63,7 @@ class Stores:
     def __init__(
         self,
         local: ObjectStore,
-        rows: Rows,
+        look: Look,
         *,
         secrets: Secrets | None,
         clock: Clock,
@@ -58,36 +71,29 @@ class Stores:
         allow_private: bool = False,
     ) -> None:
         self.local = local
-        self._rows = rows
+        self._look = look
         self._secrets = secrets
         self._clock = clock
         self._random = random
         self._ending = threading.Event()  # ends the pauses between attempts
         self._http = Http(check_address=None if allow_private else check_address)
         self._lock = threading.Lock()
-        self._far: dict[int, Far] = {}  # guarded by _lock
+        self._open: OrderedDict[StoreRow, Far] = OrderedDict()  # guarded by _lock; the one used last is at the end
 
-    def far(self, filespace: int) -> Far | None:
-        """The bucket of a filespace; None: its objects are in the hub's own store.
-
-        Raises:
-            Fault: CORRUPT when its secret does not open.
-        """
-        return self.at(self._rows(filespace), filespace)
-
-    def at(self, row: StoreRow | None, filespace: int) -> Far | None:
-        """The same for a row that was just read."""
+    def far(self, row: StoreRow) -> Far:
+        """The bucket of a row. Raises Fault(CORRUPT) when its secret does not open."""
         with self._lock:
-            known = self._far.get(filespace)
-            if known is None and row is None:
-                return None
-            if known is not None and known.row == row:
-                return known
-            self._far.pop(filespace, None)
-            if row is None:
-                return None
-            made = self._far[filespace] = self._open(row)
-            return made
+            known = self._open.get(row)
+            if known is None:
+                known = self._open[row] = self._make(row)
+            self._open.move_to_end(row)
+            while len(self._open) > BUCKETS_OPEN_MAX:
+                self._open.popitem(last=False)
+            return known
+
+    def at(self, row: StoreRow | None) -> ObjectStore:
+        """The store at one place; None: the hub's own."""
+        return self.local if row is None else self.far(row).store
 
     def put(self, name: ObjectName, data: Body) -> None:
         self._of(name.filespace).put(name, data)
@@ -99,7 +105,15 @@ class Stores:
         self._of(name.filespace).delete(name)
 
     def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]:
+        """See `ObjectStore`; while a filespace moves, an object that is in both places is told twice."""
         return self._of(filespace).list(filespace)
+
+    def strangers(self, filespace: FilespaceId) -> Iterator[str]:
+        """Keys in a filespace's buckets that are no objects."""
+        where = self._look(filespace)
+        for row in (where.store, where.move.place if where.move is not None else None):
+            if row is not None:
+                yield from self.far(row).bare.strangers(filespace)
 
     def remove_unfinished(self, before_ns: int) -> int:
         """See `Tidied`; a bucket never shows half an upload."""
@@ -109,16 +123,17 @@ class Stores:
         """End what is being repeated at buckets, and their connections; the local store stays open."""
         self._ending.set()
         with self._lock:
-            for far in self._far.values():
+            for far in self._open.values():
                 far.store.close()
-            self._far.clear()
+            self._open.clear()
         self._http.close()
 
     def _of(self, filespace: int) -> ObjectStore:
-        far = self.far(filespace)
-        return self.local if far is None else far.store
+        where = self._look(filespace)
+        store = self.at(where.store)
+        return Moving(store, self.at(where.move.place)) if where.moving and where.move is not None else store
 
-    def _open(self, row: StoreRow) -> Far:
+    def _make(self, row: StoreRow) -> Far:
         if self._secrets is None:
             raise Fault(Code.CORRUPT, f"the keys of s3://{row.bucket} cannot be opened: the hub's secrets are missing")
         keys = S3Keys(row.access_key, self._secrets.open(row.sealed_secret, secret_place(row.filespace)))
@@ -126,17 +141,62 @@ class Stores:
         wrapped = wrap_store(
             bare, clock=self._clock, random=self._random, sleep=self._ending.wait, deadline_s=STORE_DEADLINE_HUB_S
         )
-        return Far(row, bare, wrapped)
+        return Far(bare, wrapped)
 
 
-def rows_of(database: Database) -> Rows:
-    """Looks rows up in a database that may be written meanwhile."""
+class Moving:
+    """The `ObjectStore` of a filespace whose objects go from one place to another: each is in one of them, or in both.
 
-    def look_up(filespace: int) -> StoreRow | None:
+    Args:
+        old: where they were; nothing is put there any more.
+        new: where they go.
+    """
+
+    def __init__(self, old: ObjectStore, new: ObjectStore) -> None:
+        self._old = old
+        self._new = new
+
+    def put(self, name: ObjectName, data: Body) -> None:
+        self._new.put(name, data)
+
+    def get(self, name: ObjectName, offset: int, length: int) -> bytes:
+        try:
+            return self._new.get(name, offset, length)
+        except FileNotFoundError:
+            return self._old.get(name, offset, length)
+        except (OSError, Fault) as error:
+            if not is_passing(error):
+                raise
+            try:
+                return self._old.get(name, offset, length)  # the new place is away; what is not copied yet is here
+            except (OSError, EOFError, Fault):
+                raise error from None
+
+    def delete(self, name: ObjectName) -> None:
+        self._old.delete(name)  # first: what is not there is not copied again
+        self._new.delete(name)
+
+    def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]:
+        yield from self._old.list(filespace)
+        yield from self._new.list(filespace)
+
+    def close(self) -> None:
+        """Both are closed by whoever opened them."""
+
+
+def where_of(tx: Tx, filespace: int) -> Where:
+    """Where a filespace's objects are, in one snapshot."""
+    return Where(tx.object_store(filespace), tx.object_move(filespace))
+
+
+def looking_into(database: Database) -> Look:
+    """Looks it up in a database that may be written meanwhile."""
+
+    def look(filespace: int) -> Where:
         with database.read() as tx:
-            return tx.object_store(filespace)
+            return where_of(tx, filespace)
 
-    return look_up
+    return look
 
 
 def secret_place(filespace: int) -> str:

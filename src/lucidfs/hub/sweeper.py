@@ -224,7 +224,7 @@ def _over(tx: Tx, filespace: int, now_ns: int) -> bool:
     """Whether nobody will ever ask again for the bucket of a filespace in which nothing was found."""
     row = tx.object_store(filespace)
     ended = row is not None and 0 < row.gone_ns < now_ns - int(GRANT_S * _SECOND_NS)  # no old URL can still put
-    return ended and not tx.has_objects(filespace)
+    return ended and not tx.has_objects(filespace) and tx.object_move(filespace) is None
 
 
 def _forget_store(filespace: int, now_ns: int, tx: Tx) -> None:

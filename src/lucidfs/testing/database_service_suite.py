@@ -11,6 +11,7 @@ from lucidfs.hub.database.base import (
     AccountRow,
     FilespaceRow,
     GrantRow,
+    MoveRow,
     ObjectRow,
     SessionRow,
     StoreRow,
@@ -182,6 +183,18 @@ class ServiceSuite:
         tx.delete_filespace(FILESPACE, 7)
         assert tx.object_store(FILESPACE) == row._replace(gone_ns=7)
         assert tx.object_filespaces() == [FILESPACE] and tx.strays() == []
+
+    @pytest.mark.parametrize("near", [False, True])
+    def test_moves_of_objects(self, tx: Tx, near: bool) -> None:
+        bucket = StoreRow(FILESPACE, "bucket", "a/", "us-east-1", "", True, False, "id", b"sealed")
+        row = MoveRow(FILESPACE, None if near else bucket, 5)
+        assert tx.object_move(FILESPACE) is None and tx.object_moves() == []
+        tx.put_object_move(row)
+        assert tx.object_move(FILESPACE) == row and tx.object_moves() == [row]
+        tx.put_object_move(row._replace(switched_ns=9))
+        assert tx.object_moves() == [row._replace(switched_ns=9)]
+        tx.delete_object_move(FILESPACE)
+        assert tx.object_move(FILESPACE) is None
 
     def test_what_still_has_bytes_somewhere(self, tx: Tx) -> None:
         assert not tx.has_objects(FILESPACE)

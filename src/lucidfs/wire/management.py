@@ -154,6 +154,24 @@ class FilespaceView(Record, frozen=True):
     store: StoreView | None = None
 
 
+MoveState = Literal["none", "copying", "emptying"]
+
+
+class MoveView(Record, frozen=True):
+    """How far the move of a filespace's objects is. Places are `local`, the hub's own folder, or s3://bucket/prefix."""
+
+    state: MoveState  # copying: from `place` to `other`; emptying: `other` is left, and emptied after a grace
+    place: str
+    other: str | None = None
+    started: str | None = None
+    switched: str | None = None
+    objects: int = 0  # copied, of those in the old place
+    objects_total: int = 0
+    bytes: int = 0
+    bytes_total: int = 0
+    failing: str = ""  # why it does not go on at the moment; it is tried again
+
+
 class LoggedIn(Record, frozen=True):
     """Send `bearer` in `Authorization: Bearer …` until `expires`."""
 
@@ -309,6 +327,22 @@ class CreateFilespace(Record, frozen=True):
     store: NewStore | None = None
 
 
+class MoveStore(Record, frozen=True):
+    """Move a filespace's objects to another bucket, or (null) to the hub's own folder, while clients go on.
+
+    The hub tries the bucket first. A move that still copies can be sent back to where it came from.
+    """
+
+    filespace: Id
+    store: NewStore | None = None
+
+
+class GetMove(Record, frozen=True):
+    """How far the move of a filespace's objects is."""
+
+    filespace: Id
+
+
 class RenameFilespace(Record, frozen=True):
     """Give a filespace another name; its id stays."""
 
@@ -439,6 +473,8 @@ ROUTES: dict[type[Record], Route] = {
     CreateFilespace: Route("POST", "/filespaces", FilespaceView, True, True, (_NO, _GONE, _TAKEN, _BAD, Code.ID_TAKEN)),
     RenameFilespace: Route("PATCH", "/filespaces/{filespace}", FilespaceView, True, True, (_NO, _GONE, _TAKEN)),
     DeleteFilespace: Route("DELETE", "/filespaces/{filespace}", Done, True, True, (_NO, _GONE, _BAD)),
+    MoveStore: Route("POST", "/filespaces/{filespace}/move", MoveView, True, True, (_NO, _GONE, _TAKEN, _BAD)),
+    GetMove: Route("GET", "/filespaces/{filespace}/move", MoveView, True, False, (_NO, _GONE)),
     ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList, True, False, (_NO, _GONE)),
     PutGrant: Route("PUT", "/filespaces/{filespace}/grants/{account}", GrantView, True, True, (_NO, _GONE, _BAD)),
     DeleteGrant: Route("DELETE", "/filespaces/{filespace}/grants/{account}", Done, True, True, (_NO, _GONE, _BAD)),

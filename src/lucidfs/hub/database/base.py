@@ -27,6 +27,7 @@ __all__ = [
     "FilespaceRow",
     "GrantRow",
     "LockRow",
+    "MoveRow",
     "NodeRow",
     "ObjectRow",
     "SessionRow",
@@ -87,6 +88,15 @@ class StoreRow(NamedTuple):
     access_key: str
     sealed_secret: bytes  # by `hub.secrets`
     gone_ns: int = 0  # when the filespace was deleted; its objects are still to go
+
+
+class MoveRow(NamedTuple):
+    """A filespace whose objects go to another place: the other place beside the one that its `StoreRow` says."""
+
+    filespace: int
+    place: StoreRow | None  # None: the hub's own folder. Until the switch where they go, afterwards where they were
+    started_ns: int
+    switched_ns: int = 0  # 0: objects are being copied; else the other place is to be emptied
 
 
 class SessionRow(NamedTuple):
@@ -224,6 +234,16 @@ class Tx(Tree, Protocol):
     def object_stores(self) -> list[StoreRow]: ...
 
     def delete_object_store(self, filespace: int) -> None: ...
+
+    def put_object_move(self, row: MoveRow) -> None:
+        """Insert, or replace the row of this filespace."""
+        ...
+
+    def object_move(self, filespace: int) -> MoveRow | None: ...
+
+    def object_moves(self) -> list[MoveRow]: ...
+
+    def delete_object_move(self, filespace: int) -> None: ...
 
     def has_objects(self, filespace: int) -> bool:
         """Whether the bytes of any object with a row have not been deleted yet."""

@@ -67,7 +67,7 @@ def list_filespaces(desk: Desk, request: m.ListFilespaces) -> Outcome:
 
 def check_create(desk: Desk, request: m.CreateFilespace) -> None:
     """Raises Fault unless this filespace may be created: asked also before its bucket is tried."""
-    _need_workspace_admin(desk, "create filespaces")
+    need_workspace_admin(desk, "create filespaces")
     if not id_value(request.id) or not id_value(request.root):
         raise Fault(Code.INVALID, "0 is not an id")
     _need_free_name(desk, request.name)
@@ -94,7 +94,7 @@ def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
 
 
 def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
-    row = _administered(desk, request.filespace)
+    row = administered(desk, request.filespace)
     if row.name != request.name:
         _need_free_name(desk, request.name)
         desk.tx.rename_filespace(row.id, request.name)
@@ -103,7 +103,7 @@ def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
 
 
 def delete_filespace(desk: Desk, request: m.DeleteFilespace) -> Outcome:
-    row = _administered(desk, request.filespace)
+    row = administered(desk, request.filespace)
     if request.name != row.name:
         raise Fault(Code.INVALID, f"the filespace {request.filespace} is not called {request.name!r}: nothing deleted")
     ended = tuple(Ended(g.account, row.id, "the filespace was deleted") for g in desk.tx.grants_of_filespace(row.id))
@@ -115,13 +115,13 @@ def delete_filespace(desk: Desk, request: m.DeleteFilespace) -> Outcome:
 
 
 def list_grants(desk: Desk, request: m.ListGrants) -> Outcome:
-    row = _administered(desk, request.filespace)
+    row = administered(desk, request.filespace)
     views = [_grant_view(desk.tx, grant, row) for grant in desk.tx.grants_of_filespace(row.id)]
     return Outcome(m.GrantList(grants=[view for view in views if view is not None]))
 
 
 def put_grant(desk: Desk, request: m.PutGrant) -> Outcome:
-    filespace = _administered(desk, request.filespace)
+    filespace = administered(desk, request.filespace)
     account = _live_account(desk, request.account)
     role = m.role_value(request.role)
     before = desk.tx.grant(filespace.id, account.id)
@@ -135,7 +135,7 @@ def put_grant(desk: Desk, request: m.PutGrant) -> Outcome:
 
 
 def delete_grant(desk: Desk, request: m.DeleteGrant) -> Outcome:
-    filespace = _administered(desk, request.filespace)
+    filespace = administered(desk, request.filespace)
     account = _account(desk, request.account)
     before = desk.tx.grant(filespace.id, account.id)
     if before is None:
@@ -161,8 +161,8 @@ def list_accounts(desk: Desk, request: m.ListAccounts) -> Outcome:
 
 def create_account(desk: Desk, request: m.CreateAccount) -> Outcome:
     if request.workspace_admin or not request.grants:
-        _need_workspace_admin(desk, "make workspace admins and accounts without a filespace")
-    filespaces = [_administered(desk, grant.filespace) for grant in request.grants]
+        need_workspace_admin(desk, "make workspace admins and accounts without a filespace")
+    filespaces = [administered(desk, grant.filespace) for grant in request.grants]
     if len({row.id for row in filespaces}) != len(filespaces):
         raise Fault(Code.INVALID, "two grants in one filespace")
     if desk.tx.account_by_name(desk.account.workspace, request.name) is not None:
@@ -185,7 +185,7 @@ def create_account(desk: Desk, request: m.CreateAccount) -> Outcome:
 
 
 def revoke_account(desk: Desk, request: m.RevokeAccount) -> Outcome:
-    _need_workspace_admin(desk, "revoke accounts")
+    need_workspace_admin(desk, "revoke accounts")
     row = _live_account(desk, request.account)
     if row.admin and not any(a.admin and not a.revoked_ns and a.id != row.id for a in desk.tx.accounts(row.workspace)):
         raise Fault(Code.INVALID, f"{row.name} is the last workspace admin: make another one first")
@@ -203,7 +203,7 @@ def revoke_account(desk: Desk, request: m.RevokeAccount) -> Outcome:
 def rotate_account(desk: Desk, request: m.RotateAccount) -> Outcome:
     row = _live_account(desk, request.account)
     if row.id != desk.account.id:
-        _need_workspace_admin(desk, "rotate the token of another account")
+        need_workspace_admin(desk, "rotate the token of another account")
     sealed = {id_value(key.filespace): key.sealed_key for key in request.keys}
     grants = desk.tx.grants_of_account(row.id)
     if len(sealed) != len(request.keys) or sealed.keys() != {grant.filespace for grant in grants}:
@@ -284,12 +284,12 @@ def _made_grant_view(grant: GrantRow, filespace: FilespaceRow, account: AccountR
     )
 
 
-def _need_workspace_admin(desk: Desk, what: str) -> None:
+def need_workspace_admin(desk: Desk, what: str) -> None:
     if not desk.account.admin:
         raise Fault(Code.DENIED, f"the account {desk.account.name} may not {what}: that needs a workspace admin")
 
 
-def _administered(desk: Desk, filespace: str) -> FilespaceRow:
+def administered(desk: Desk, filespace: str) -> FilespaceRow:
     """The filespace, if the caller administers it."""
     row = desk.tx.filespace(id_value(filespace))
     if row is None or row.workspace != desk.account.workspace:

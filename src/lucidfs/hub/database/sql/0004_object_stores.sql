@@ -13,3 +13,19 @@ CREATE TABLE object_store (
     sealed_secret BLOB    NOT NULL,
     gone_ns       INTEGER NOT NULL            -- when its filespace was deleted; 0: it is there
 ) STRICT;
+
+-- A filespace whose objects go to another place: the other place beside the one above. While `switched_ns` is 0 it is
+-- where they go, and new ones are put; afterwards it is where they were, to be emptied. An empty bucket: the hub's folder.
+CREATE TABLE object_move (
+    filespace     INTEGER PRIMARY KEY,
+    bucket        TEXT    NOT NULL,
+    prefix        TEXT    NOT NULL,
+    region        TEXT    NOT NULL,
+    endpoint      TEXT    NOT NULL,
+    virtual       INTEGER NOT NULL,
+    conditional   INTEGER NOT NULL,
+    access_key    TEXT    NOT NULL,
+    sealed_secret BLOB    NOT NULL,
+    started_ns    INTEGER NOT NULL,
+    switched_ns   INTEGER NOT NULL
+) STRICT;
