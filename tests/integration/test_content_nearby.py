@@ -15,6 +15,7 @@ from lucidfs.objects.local import LocalStore
 from tests.world import World
 
 
+@pytest.mark.folder
 def test_bodies_do_not_pass_the_gateway(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a body went through the gateway")

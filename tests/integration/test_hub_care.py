@@ -82,6 +82,7 @@ def wait_for(hub: HubThread, name: str, reached: Callable[[float], bool]) -> Non
         pass  # bounded by the test's own time limit
 
 
+@pytest.mark.folder
 @pytest.mark.slow
 def test_a_backup_under_load_is_restored_whole(tmp_path: Path) -> None:
     data, token = new_data(tmp_path)
@@ -137,6 +138,7 @@ def test_a_target_that_is_no_backup_stays_untouched(tmp_path: Path) -> None:
     hub.stop()
 
 
+@pytest.mark.folder
 def test_a_backup_that_was_cut_off_leaves_the_one_before(tmp_path: Path) -> None:
     hub, token = new_hub(tmp_path)
     target = tmp_path / "backup"
@@ -161,6 +163,7 @@ def test_a_backup_that_was_cut_off_leaves_the_one_before(tmp_path: Path) -> None
     hub.stop()
 
 
+@pytest.mark.folder
 def test_a_lost_object_is_told_by_backup_and_fsck(tmp_path: Path) -> None:
     hub, token = new_hub(tmp_path)
     with linked(World(hub, token)) as client:
@@ -176,6 +179,7 @@ def test_a_lost_object_is_told_by_backup_and_fsck(tmp_path: Path) -> None:
     hub.stop()
 
 
+@pytest.mark.folder
 def test_gc_deletes_what_nobody_needs(tmp_path: Path) -> None:
     data, token = new_data(tmp_path)
     hub, shell = ProcessHub(data), Lucid("", "", tmp_path)
@@ -205,6 +209,7 @@ def test_gc_deletes_what_nobody_needs(tmp_path: Path) -> None:
     hub.stop()
 
 
+@pytest.mark.folder
 def test_a_running_hub_shows_and_sweeps_uploads(tmp_path: Path) -> None:
     hub, token = new_hub(tmp_path, settings=HubSettings(sweep_every_s=0.05, upload_grace_s=0))
     world = World(hub, token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +106,21 @@ def test_a_hub_process_allows_private_endpoints_when_it_is_told_to(
         finally:
             hub.stop()
     assert not HubSettings().allow_private_endpoints
+
+
+def test_a_move_from_the_shell(place: Place, shell: WithKeys) -> None:
+    shell.ok("filespace", "create", "data")
+    (shell.folder / "file").write_bytes(os.urandom(300_000))
+    shell.ok("cp", "file", "lucidlink://demo/data/file")
+    assert shell.ok("filespace", "move-store", "data", "--to", "local", "--json").json["state"] == "none"
+    assert "--to s3://BUCKET/PREFIX" in shell.run("filespace", "move-store", "data", "--to", "elsewhere").err
+    to = ["--to", f"s3://{place.name}/moved", "--endpoint", place.server.endpoint, "--no-wait"]
+    told = shell.ok("filespace", "move-store", "data", *to, "--json").json
+    assert (told["state"], told["place"], told["other"]) == ("copying", "local", f"s3://{place.name}/moved")
+    again = shell.ok("filespace", "move-store", "data", *to).out  # asks how far it is
+    assert again.startswith(f"local to s3://{place.name}/moved: ")
+    assert shell.run("filespace", "move-store", "data", "--to", "s3://third", "--no-wait").code == 1
+    back = shell.ok("filespace", "move-store", "data", "--to", "local", "--no-wait").out
+    assert back.startswith(f"s3://{place.name}/moved to local: ")
+    shell.ok("cp", "lucidlink://demo/data/file", "back")
+    assert (shell.folder / "back").read_bytes() == (shell.folder / "file").read_bytes()

@@ -153,7 +153,8 @@ def move_store(
     """
     with reporting(json), administering(hub, token, allow_plaintext) as administration:
         told = administration.move(name)
-        if told.state != "copying" or told.other != to.rstrip("/"):
+        here = told.place if told.state != "copying" else told.other
+        if here != to.rstrip("/"):
             bucket = None if to == "local" else bucket_of(to, endpoint, region, virtual_addressing, option="--to")
             told = administration.move_store(name, bucket)
         while wait and told.state == "copying":
