@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import re
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -225,3 +227,77 @@ def test_a_grant_ends(world: S3World) -> None:
         assert pool.request("PUT", url, body=b"other").status == 403
         long_ago = re.sub(r"X-Amz-Date=\d{8}", "X-Amz-Date=20200101", url)
         assert pool.request("GET", long_ago).status == 403
+
+
+def test_new_keys_to_the_bucket(world: S3World) -> None:
+    with world.client() as client:
+        fill(client)
+    server = world.place.server
+    office = world.administration()
+    view = world.view()
+    for access, secret in (("nobody", "x"), (server.access_key, "wrong")):
+        with pytest.raises(Fault) as refused:
+            office.rekey_store(world.name, access, secret)
+        assert refused.value.code is Code.DENIED
+    with world.client() as client:
+        check(client)
+
+    number = world.number
+
+    async def lose(hub: Hub) -> None:
+        with hub.database.read() as tx:
+            row = tx.object_store(number)
+        assert row is not None
+        await hub.change(lambda tx: tx.put_object_store(row._replace(access_key="nobody")))
+
+    world.hub.run(lose)
+    with world.client() as client, pytest.raises(OSError, match=r"403|Permission"):
+        client.fs.read_file("/big")
+    assert office.rekey_store(world.name, server.access_key, server.secret_key) == view
+    with world.client() as client:
+        check(client)
+    office.create_filespace("near")
+    with pytest.raises(Fault, match="own folder"):
+        office.rekey_store("near", server.access_key, server.secret_key)
+    office.close()
+
+
+class Careless(BaseHTTPRequestHandler):
+    """An S3 server that keeps one object, checks no signature, and takes no notice of If-None-Match."""
+
+    body = b""
+
+    def do_GET(self) -> None:
+        listing = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+        self._answer(listing if "list-type" in self.path else type(self).body)
+
+    def do_PUT(self) -> None:
+        type(self).body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(b"")
+
+    def do_DELETE(self) -> None:
+        self._answer(b"")
+
+    def _answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_that_replaces_objects_is_taken_and_told(world: S3World) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Careless)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        made = world.create("careless", world.place.new_store(endpoint=endpoint))
+        assert made.store is not None and not made.store.conditional
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

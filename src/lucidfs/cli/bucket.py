@@ -36,17 +36,28 @@ def bucket_of(url: str, endpoint: str, region: str, virtual: bool, *, option: st
     parts = _URL.fullmatch(url)
     if parts is None:
         raise UsageError(f"{url!r} is no bucket: write {option} s3://BUCKET/PREFIX")
-    if os.environ.get("AWS_SESSION_TOKEN"):
-        raise UsageError("the keys in the environment are temporary (AWS_SESSION_TOKEN): a hub needs keys that last")
+    access_key, secret_key = keys()
     return NewStore(
         bucket=parts[1],
         prefix=parts[2] or "",
         region=region,
         endpoint=endpoint,
         virtual=virtual,
-        access_key=_key("AWS_ACCESS_KEY_ID", "Access key id"),
-        secret_key=_key("AWS_SECRET_ACCESS_KEY", "Secret access key (not shown)"),
+        access_key=access_key,
+        secret_key=secret_key,
     )
+
+
+def keys() -> tuple[str, str]:
+    """Access key and secret, from the environment or asked for.
+
+    Raises:
+        UsageError: nobody can be asked, what is given is no key, or it is a temporary one.
+    """
+    if os.environ.get("AWS_SESSION_TOKEN"):
+        raise UsageError("the keys in the environment are temporary (AWS_SESSION_TOKEN): a hub needs keys that last")
+    secret_question = "Secret access key (not shown)"
+    return _key("AWS_ACCESS_KEY_ID", "Access key id"), _key("AWS_SECRET_ACCESS_KEY", secret_question)
 
 
 def _key(variable: str, question: str) -> str:

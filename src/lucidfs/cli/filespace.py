@@ -11,9 +11,11 @@ import typer
 
 from lucidfs.cli import options
 from lucidfs.cli.admin import administering
-from lucidfs.cli.bucket import UNCONDITIONAL, bucket_of
+from lucidfs.cli.bucket import UNCONDITIONAL, bucket_of, keys
 from lucidfs.cli.exits import EXIT_CODES, UsageError, reporting
 from lucidfs.cli.output import print_json, print_table, size_text
+from lucidfs.engine.administration import Administration
+from lucidfs.errors import Code, Fault
 from lucidfs.wire.management import FilespaceView, MoveView, is_filespace_name
 
 EXAMPLES = """\b
@@ -128,6 +130,22 @@ def show(
             print(f"endpoint  {view.store.endpoint or 'AWS'} ({style} addresses), region {view.store.region}")
             if not view.store.conditional:
                 print(f"warning   {UNCONDITIONAL}")
+        _show_move(administration, view.id)
+
+
+@app.command("rekey-store", epilog=EPILOG)
+def rekey_store(
+    name: _Name,
+    hub: options.HubOption = options.HUB_DEFAULT,
+    token: options.TokenOption = "",
+    allow_plaintext: options.PlaintextOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Give the hub new keys to a filespace's bucket. They come from the environment, or you are asked for them."""
+    with reporting(json), administering(hub, token, allow_plaintext) as administration:
+        view = administration.rekey_store(name, *keys())
+        if json:
+            print_json(filespace_json(view, administration.workspace()))
 
 
 @app.command("move-store", epilog=EPILOG)
@@ -166,6 +184,18 @@ def move_store(
             print_json(msgspec.to_builtins(told))
         else:
             print_move(told)
+
+
+def _show_move(administration: Administration, filespace: str) -> None:
+    try:
+        told = administration.move(filespace)
+    except Fault as fault:
+        if fault.code is not Code.DENIED:  # it is shown to the admins of a filespace
+            raise
+        return
+    if told.state != "none":
+        print("move      ", end="")
+        print_move(told)
 
 
 def print_move(told: MoveView) -> None:

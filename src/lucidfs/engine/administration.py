@@ -100,6 +100,11 @@ class Administration:
         )
         return self._client.call(request, m.FilespaceView)
 
+    def rekey_store(self, name: str, access_key: str, secret_key: str) -> m.FilespaceView:
+        """Give the hub other keys to a filespace's bucket. Raises Fault(NOT_FOUND, DENIED, INVALID)."""
+        request = m.RekeyStore(filespace=self.filespace(name).id, access_key=access_key, secret_key=secret_key)
+        return self._client.call(request, m.FilespaceView)
+
     def move_store(self, name: str, store: m.NewStore | None) -> m.MoveView:
         """Move a filespace's objects to a bucket, or (None) to the hub's own folder, while clients go on.
 

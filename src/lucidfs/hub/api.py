@@ -139,20 +139,14 @@ class Api:
         operation = RULES[type(request)]
         now_ns = self._hub.clock.now_ns()
         fresh_id = int.from_bytes(self._hub.random(8), "big") >> 1 or 1
-        store: StoreRow | None = None
-        # Judged once before the hub connects anywhere: who may not do it must not make it knock at any address.
-        if isinstance(request, m.CreateFilespace) and request.store is not None:
-            with self._hub.database.read() as tx:
-                manage.check_create(Desk(tx, account_of(tx, login), now_ns, fresh_id), request)
-            store = await self._hub.tried_store(id_value(request.id), request.store)
-        elif isinstance(request, m.MoveStore):
-            with self._hub.database.read() as tx:
-                back = placing.check_move(Desk(tx, account_of(tx, login), now_ns, fresh_id), request)
-            if not back:
-                store = await self._hub.tried_move(id_value(request.filespace), request.store)
+
+        def desk(tx: Tx, store: StoreRow | None = None) -> Desk:
+            return Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live, store)
+
+        store = await self._tried(request, desk)
 
         def apply(tx: Tx) -> Outcome:
-            return operation(Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live, store), request)
+            return operation(desk(tx, store), request)
 
         if m.ROUTES[type(request)].change:
             outcome = await self._hub.change(apply)
@@ -163,6 +157,23 @@ class Api:
             with self._hub.database.read() as tx:
                 outcome = apply(tx)
         return outcome.reply
+
+    async def _tried(self, request: m.Record, desk: Callable[[Tx], Desk]) -> StoreRow | None:
+        """The bucket that a request names, tried; judged before: who may not do it must not make the hub connect."""
+        hub = self._hub
+        if isinstance(request, m.CreateFilespace) and request.store is not None:
+            with hub.database.read() as tx:
+                manage.check_create(desk(tx), request)
+            return await hub.tried_store(id_value(request.id), request.store)
+        if isinstance(request, m.RekeyStore):
+            with hub.database.read() as tx:
+                wanted = placing.wanted_again(placing.check_rekey(desk(tx), request), request)
+            return await hub.tried_store(id_value(request.filespace), wanted)
+        if isinstance(request, m.MoveStore):
+            with hub.database.read() as tx:
+                back = placing.check_move(desk(tx), request)
+            return None if back else await hub.tried_move(id_value(request.filespace), request.store)
+        return None
 
     def _end_sessions(self, ended: tuple[Ended, ...]) -> None:
         for item in ended:

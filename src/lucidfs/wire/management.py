@@ -327,6 +327,19 @@ class CreateFilespace(Record, frozen=True):
     store: NewStore | None = None
 
 
+class RekeyStore(Record, frozen=True):
+    """Give the hub other keys to the bucket of a filespace; it tries them first."""
+
+    filespace: Id
+    access_key: AccessKey
+    secret_key: SecretKey
+
+    def __repr__(self) -> str:  # the secret shows nowhere
+        return f"RekeyStore({self.filespace})"
+
+    __str__ = __repr__
+
+
 class MoveStore(Record, frozen=True):
     """Move a filespace's objects to another bucket, or (null) to the hub's own folder, while clients go on.
 
@@ -473,7 +486,12 @@ ROUTES: dict[type[Record], Route] = {
     CreateFilespace: Route("POST", "/filespaces", FilespaceView, True, True, (_NO, _GONE, _TAKEN, _BAD, Code.ID_TAKEN)),
     RenameFilespace: Route("PATCH", "/filespaces/{filespace}", FilespaceView, True, True, (_NO, _GONE, _TAKEN)),
     DeleteFilespace: Route("DELETE", "/filespaces/{filespace}", Done, True, True, (_NO, _GONE, _BAD)),
-    MoveStore: Route("POST", "/filespaces/{filespace}/move", MoveView, True, True, (_NO, _GONE, _TAKEN, _BAD)),
+    RekeyStore: Route(
+        "PUT", "/filespaces/{filespace}/store/keys", FilespaceView, True, True, (_NO, _GONE, _BAD, Code.STALE)
+    ),
+    MoveStore: Route(
+        "POST", "/filespaces/{filespace}/move", MoveView, True, True, (_NO, _GONE, _TAKEN, _BAD, Code.STALE)
+    ),
     GetMove: Route("GET", "/filespaces/{filespace}/move", MoveView, True, False, (_NO, _GONE)),
     ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList, True, False, (_NO, _GONE)),
     PutGrant: Route("PUT", "/filespaces/{filespace}/grants/{account}", GrantView, True, True, (_NO, _GONE, _BAD)),

@@ -62,7 +62,7 @@ def get_self(desk: Desk, request: m.GetSelf) -> Outcome:
 def list_filespaces(desk: Desk, request: m.ListFilespaces) -> Outcome:
     grants = {grant.filespace: grant for grant in desk.tx.grants_of_account(desk.account.id)}
     rows = [r for r in desk.tx.filespaces(desk.account.workspace) if desk.account.admin or r.id in grants]
-    return Outcome(m.FilespaceList(filespaces=[_filespace_view(desk.tx, row, grants.get(row.id)) for row in rows]))
+    return Outcome(m.FilespaceList(filespaces=[filespace_view(desk.tx, row, grants.get(row.id)) for row in rows]))
 
 
 def check_create(desk: Desk, request: m.CreateFilespace) -> None:
@@ -90,7 +90,7 @@ def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
     desk.tx.put_grant(grant)
     if desk.store is not None:
         desk.tx.put_object_store(desk.store)
-    return Outcome(_filespace_view(desk.tx, row, grant))
+    return Outcome(filespace_view(desk.tx, row, grant))
 
 
 def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
@@ -99,7 +99,7 @@ def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
         _need_free_name(desk, request.name)
         desk.tx.rename_filespace(row.id, request.name)
     renamed = row._replace(name=request.name)
-    return Outcome(_filespace_view(desk.tx, renamed, desk.tx.grant(row.id, desk.account.id)))
+    return Outcome(filespace_view(desk.tx, renamed, desk.tx.grant(row.id, desk.account.id)))
 
 
 def delete_filespace(desk: Desk, request: m.DeleteFilespace) -> Outcome:
@@ -258,7 +258,8 @@ def _store_view(row: StoreRow | None) -> m.StoreView | None:
     )
 
 
-def _filespace_view(tx: Tx, row: FilespaceRow, grant: GrantRow | None) -> m.FilespaceView:
+def filespace_view(tx: Tx, row: FilespaceRow, grant: GrantRow | None) -> m.FilespaceView:
+    """A filespace as the API tells it to whoever has this grant."""
     return m.FilespaceView(
         id=id_text(row.id),
         name=row.name,
@@ -285,6 +286,7 @@ def _made_grant_view(grant: GrantRow, filespace: FilespaceRow, account: AccountR
 
 
 def need_workspace_admin(desk: Desk, what: str) -> None:
+    """Raises Fault(DENIED), naming what was asked for."""
     if not desk.account.admin:
         raise Fault(Code.DENIED, f"the account {desk.account.name} may not {what}: that needs a workspace admin")
 

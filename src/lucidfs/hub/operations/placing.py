@@ -8,7 +8,14 @@ from typing import Any
 from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import MoveRow, StoreRow
 from lucidfs.hub.operations.live import Progress
-from lucidfs.hub.operations.manage import Desk, Outcome, administered, need_workspace_admin, store_url
+from lucidfs.hub.operations.manage import (
+    Desk,
+    Outcome,
+    administered,
+    filespace_view,
+    need_workspace_admin,
+    store_url,
+)
 from lucidfs.types import id_text
 from lucidfs.wire import management as m
 
@@ -34,6 +41,38 @@ def check_move(desk: Desk, request: m.MoveStore) -> bool:
     return False
 
 
+def check_rekey(desk: Desk, request: m.RekeyStore) -> StoreRow:
+    """The bucket that gets other keys. Raises Fault unless it may: asked also before the keys are tried."""
+    need_workspace_admin(desk, "change the keys of buckets")
+    row = administered(desk, request.filespace)
+    here = desk.tx.object_store(row.id)
+    if here is None:
+        raise Fault(Code.INVALID, f"the objects of {row.name} are in the hub's own folder: there are no keys")
+    return here
+
+
+def rekey_store(desk: Desk, request: m.RekeyStore) -> Outcome:
+    here, made = check_rekey(desk, request), desk.store
+    row = administered(desk, request.filespace)
+    if made is None or made[:5] != here[:5]:
+        raise Fault(Code.STALE, f"the objects of {row.name} were moved meanwhile: try again")
+    desk.tx.put_object_store(made)
+    return Outcome(filespace_view(desk.tx, row, desk.tx.grant(row.id, desk.account.id)))
+
+
+def wanted_again(row: StoreRow, request: m.RekeyStore) -> m.NewStore:
+    """The bucket of a row with the keys of a request, to be tried."""
+    return m.NewStore(
+        bucket=row.bucket,
+        region=row.region,
+        access_key=request.access_key,
+        secret_key=request.secret_key,
+        prefix=row.prefix,
+        endpoint=row.endpoint,
+        virtual=row.virtual,
+    )
+
+
 def move_store(desk: Desk, request: m.MoveStore) -> Outcome:
     back = check_move(desk, request)
     row = administered(desk, request.filespace)
@@ -44,6 +83,8 @@ def move_store(desk: Desk, request: m.MoveStore) -> Outcome:
         else:
             desk.tx.put_object_store(move.place)
         desk.tx.put_object_move(MoveRow(row.id, here, desk.now_ns))
+    elif (desk.store is None) != (request.store is None):  # judged as a way back, and meanwhile there was none
+        raise Fault(Code.STALE, f"the objects of {row.name} were moved meanwhile: try again")
     else:
         desk.tx.put_object_move(MoveRow(row.id, desk.store, desk.now_ns))
     return get_move(desk, m.GetMove(filespace=id_text(row.id)))
@@ -85,6 +126,7 @@ def _is_at(row: StoreRow | None, wanted: m.NewStore | None) -> bool:
 
 
 OPERATIONS: dict[type[m.Record], Callable[[Desk, Any], Outcome]] = {
+    m.RekeyStore: rekey_store,
     m.MoveStore: move_store,
     m.GetMove: get_move,
 }
