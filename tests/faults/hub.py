@@ -12,7 +12,7 @@ from signal import SIGCONT, SIGSTOP
 
 from lucidfs.hub.serve import serve
 from lucidfs.hub.settings import HubSettings
-from lucidfs.testing.hubs import ProcessHub
+from lucidfs.testing.hubs import ALLOWED, ProcessHub
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,7 +52,8 @@ def stopped(pid: int) -> Iterator[None]:
 def main() -> None:
     data, listen, limit_s = sys.argv[1:]
     host, _, port = listen.rpartition(":")
-    settings = HubSettings(session_limit_s=float(limit_s), heartbeat_s=float(limit_s) / 4)
+    limit, private = float(limit_s), ALLOWED in os.environ
+    settings = HubSettings(session_limit_s=limit, heartbeat_s=limit / 4, allow_private_endpoints=private)
 
     def ready(url: str) -> None:
         print("ready", url, flush=True)
