@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import pytest
 
-from lucidfs.errors import Fault
+from lucidfs.errors import Code, Fault
 from lucidfs.hub import reaper as reaper_module
-from lucidfs.hub.database.base import CONDEMNED, SPENT, SessionRow, Tx
+from lucidfs.hub.database.base import CONDEMNED, SPENT, ObjectRow, SessionRow, Tx
 from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.reaper import Reaped, Reaper, condemn
 from lucidfs.limits import DEAD_OBJECT_GRACE_S, REPLIES_KEPT_S, SPENT_KEPT_S
@@ -186,3 +186,35 @@ def test_rounds_go_on_after_one_that_failed(
     monkeypatch.setattr(world, "change", change)
     asyncio.run(main())
     assert rounds[0] == Reaped() and "a round of the reaper failed" in caplog.text
+
+
+def test_a_store_that_is_away_keeps_no_other_filespace_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reaper_module, "REAP_BATCH", 2)
+    away, near = FilespaceId(98), FilespaceId(99)
+    tx = world.stage.database.begin()
+    for number in range(1, 9):
+        filespace = away if number < 6 else near
+        tx.insert_object(ObjectRow(number, filespace, 1, 0, number), b"")
+        world.store.put(ObjectName(filespace, ObjectId(number)), b"x")
+    world.stage.database.commit()
+    asked: list[int] = []
+    delete = world.store.delete
+
+    def fail(name: ObjectName) -> None:
+        asked.append(name.object)
+        if name.filespace == away:
+            raise Fault(Code.UNAVAILABLE, "no answer")
+        delete(name)
+
+    after_grace(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "delete", fail)
+        for _ in range(2):
+            reaped = world.round()
+            assert reaped.objects + reaped.failed and asked[0] == 1 and len(asked) <= 4
+            asked.clear()
+    assert [record.getMessage().count("no answer") for record in caplog.records if record.levelname == "WARNING"] == [1]
+    assert {name.filespace for name in world.store.contents} == {away}
+    assert world.round().objects == 5 and not world.store.contents

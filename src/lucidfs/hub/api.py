@@ -17,6 +17,7 @@ from lucidfs.hub.database.base import Database, StoreRow, Tx
 from lucidfs.hub.operations import manage, observe, placing
 from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.manage import Desk, Ended, Outcome, account_view
+from lucidfs.hub.places import Places
 from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX, MANAGEMENT_BODY_S
 from lucidfs.types import id_text, id_value
 from lucidfs.wire import management as m
@@ -35,6 +36,7 @@ class Office(Protocol):
     clock: Clock
     random: Callable[[int], bytes]
     database: Database
+    places: Places
 
     @property
     def live(self) -> Live:
@@ -43,14 +45,6 @@ class Office(Protocol):
 
     async def change(self, apply: Callable[[Tx], _T]) -> _T:
         """Run a change in the next group; returns when it is durable. Raises what `apply` raised (nothing applied)."""
-        ...
-
-    async def tried_store(self, filespace: int, wanted: m.NewStore) -> StoreRow:
-        """Try a bucket for a filespace to be; its row, not stored yet. Raises Fault saying what S3 answered."""
-        ...
-
-    async def tried_move(self, filespace: int, wanted: m.NewStore | None) -> StoreRow | None:
-        """Try a place for the objects of a filespace; None: the hub's own. Raises Fault, also when they are there."""
         ...
 
     def places_changed(self, filespace: int) -> None:
@@ -164,15 +158,15 @@ class Api:
         if isinstance(request, m.CreateFilespace) and request.store is not None:
             with hub.database.read() as tx:
                 manage.check_create(desk(tx), request)
-            return await hub.tried_store(id_value(request.id), request.store)
+            return await hub.places.tried(id_value(request.id), request.store)
         if isinstance(request, m.RekeyStore):
             with hub.database.read() as tx:
                 wanted = placing.wanted_again(placing.check_rekey(desk(tx), request), request)
-            return await hub.tried_store(id_value(request.filespace), wanted)
+            return await hub.places.tried(id_value(request.filespace), wanted)
         if isinstance(request, m.MoveStore):
             with hub.database.read() as tx:
                 back = placing.check_move(desk(tx), request)
-            return None if back else await hub.tried_move(id_value(request.filespace), request.store)
+            return None if back else await hub.places.tried_move(id_value(request.filespace), request.store)
         return None
 
     def _end_sessions(self, ended: tuple[Ended, ...]) -> None:

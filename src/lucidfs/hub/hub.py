@@ -19,7 +19,7 @@ from lucidfs.hub import granting
 from lucidfs.hub.admission import Admission
 from lucidfs.hub.committer import Committer
 from lucidfs.hub.connection import HubConnection
-from lucidfs.hub.database.base import AccountRow, Database, SessionRow, StoreRow, Tx
+from lucidfs.hub.database.base import AccountRow, Database, SessionRow, Tx
 from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.locks import LockTable
@@ -28,16 +28,15 @@ from lucidfs.hub.metrics import Metrics
 from lucidfs.hub.mover import Mover
 from lucidfs.hub.operations.live import Live, Progress
 from lucidfs.hub.operations.scene import Caller
-from lucidfs.hub.probing import check_apart, tried_store
+from lucidfs.hub.places import Places
 from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.sessions import Session, Sessions
 from lucidfs.hub.settings import HubSettings
-from lucidfs.hub.stores import Stores, looking_into, where_of
+from lucidfs.hub.stores import Stores, looking_into
 from lucidfs.hub.sweeper import Sweeper, Uploads
-from lucidfs.limits import MOVE_WORKERS, STORE_PROBE_S
+from lucidfs.limits import MOVE_WORKERS
 from lucidfs.objects.base import ObjectStore
-from lucidfs.wire.management import NewStore
 from lucidfs.wire.messages import Expired, Goodbye, Grant, Hello, Welcome
 from lucidfs.wire.transport import Connection, Receiver
 
@@ -81,6 +80,14 @@ class Hub:
             store,
             looking_into(database),
             secrets=secrets,
+            clock=clock,
+            random=random,
+            allow_private=self.settings.allow_private_endpoints,
+        )
+        self.places = Places(
+            database,
+            self.store,
+            secrets,
             clock=clock,
             random=random,
             allow_private=self.settings.allow_private_endpoints,
@@ -317,39 +324,6 @@ class Hub:
             base_url=base_url,
             now_ns=self.clock.now_ns(),
         )
-
-    def is_near(self, filespace: int) -> bool:
-        """Whether a filespace has all of its objects in the hub's own store."""
-        with self.database.read() as tx:
-            where = where_of(tx, filespace)
-        return where.store is None and not where.moving
-
-    async def tried_store(self, filespace: int, wanted: NewStore) -> StoreRow:
-        """See `hub.probing.tried_store`; in a thread."""
-        if self.secrets is None:
-            raise Fault(Code.INVALID, "this hub keeps no secrets, so that it can have no objects in buckets")
-        work = partial(
-            tried_store,
-            filespace,
-            wanted,
-            secrets=self.secrets,
-            clock=self.clock,
-            random=self.random,
-            allow_private=self.settings.allow_private_endpoints,
-        )
-        try:
-            return await asyncio.wait_for(asyncio.to_thread(work), STORE_PROBE_S)
-        except asyncio.TimeoutError:
-            raise Fault(Code.INVALID, f"the bucket s3://{wanted.bucket} does not answer in time") from None
-
-    async def tried_move(self, filespace: int, wanted: NewStore | None) -> StoreRow | None:
-        """A place for the objects of a filespace, tried, and seen not to be the one that they have (`probing`)."""
-        row = None if wanted is None else await self.tried_store(filespace, wanted)
-        with self.database.read() as tx:
-            here = tx.object_store(filespace)
-        work = partial(check_apart, self.store.at(here), self.store.at(row), filespace, self.fresh_id())
-        await asyncio.to_thread(work)
-        return row
 
     def places_changed(self, filespace: int) -> None:
         """Close the connections of a filespace's clients; their sessions go on, and are told anew where objects are."""

@@ -17,7 +17,7 @@ OPTION = "--allow-private-endpoints"  # of `lucid hub start`; HubSettings.allow_
 _NAT64 = ip_network("64:ff9b::/96")
 
 
-def check_outside(url: str, *, allow_private: bool = False) -> None:
+def check_outside(url: str, *, allow_private: bool = False, what: str = "endpoint") -> None:
     """See whether the hub may send requests to a URL. Resolves its host, so it may block: call it in a thread.
 
     A name can resolve to something else a moment later: hand `check_address` to the connections too, as
@@ -26,6 +26,7 @@ def check_outside(url: str, *, allow_private: bool = False) -> None:
     Args:
         url: `http(s)://host[:port]…`, as an account gave it.
         allow_private: the administrator allowed addresses that are not public.
+        what: the field that holds the URL, for messages.
 
     Raises:
         Fault: INVALID when there is no such host, or DENIED when any of its addresses is not public; says what to do.
@@ -37,18 +38,18 @@ def check_outside(url: str, *, allow_private: bool = False) -> None:
     except (OSError, UnicodeError, ValueError):
         known = []
     if not known:
-        raise Fault(Code.INVALID, f"endpoint: there is no host {urlsplit(url).netloc!r} as far as the hub can tell")
+        raise Fault(Code.INVALID, f"{what}: there is no host {urlsplit(url).netloc!r} as far as the hub can tell")
     if not allow_private:
         for *_, address in known:
-            check_address(str(address[0]))
+            check_address(str(address[0]), what)
 
 
-def check_address(address: str) -> None:
-    """Raises Fault(DENIED) unless an IP address is one of the public internet."""
+def check_address(address: str, what: str = "endpoint") -> None:
+    """Raises Fault(DENIED) unless an IP address is one of the public internet; `what` is the field that led there."""
     if not is_public(address):
         raise Fault(
             Code.DENIED,
-            f"endpoint: {address} is an address of the hub's own machine or network: whoever runs the hub can allow"
+            f"{what}: {address} is an address of the hub's own machine or network: whoever runs the hub can allow"
             f" such addresses with `lucid hub start {OPTION}`",
         )
 
