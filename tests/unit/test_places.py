@@ -95,6 +95,7 @@ def test_what_moves_is_put_to_the_new_place_and_found_in_either() -> None:
     assert (both.get(NAME, 0, 3), both.get(later, 0, 3)) == (b"old", b"new")
     assert {stat.name for stat in both.list(NAME.filespace)} == {NAME, later}
     new.put(NAME, b"old")
+    assert sorted(stat.name for stat in both.list(NAME.filespace)) == [NAME, later]
     both.delete(NAME)
     assert set(old.contents) == set() and set(new.contents) == {later}
     with pytest.raises(FileNotFoundError):

@@ -105,7 +105,6 @@ class Stores:
         self._of(name.filespace).delete(name)
 
     def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]:
-        """See `ObjectStore`; while a filespace moves, an object that is in both places is told twice."""
         return self._of(filespace).list(filespace)
 
     def strangers(self, filespace: FilespaceId) -> Iterator[str]:
@@ -177,8 +176,11 @@ class Moving:
         self._new.delete(name)
 
     def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]:
-        yield from self._old.list(filespace)
-        yield from self._new.list(filespace)
+        copied: set[int] = set()  # told once, though they are in both
+        for stat in self._new.list(filespace):
+            copied.add(stat.name.object)
+            yield stat
+        yield from (stat for stat in self._old.list(filespace) if stat.name.object not in copied)
 
     def close(self) -> None:
         """Both are closed by whoever opened them."""
