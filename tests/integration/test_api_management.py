@@ -157,6 +157,10 @@ def test_another_version_is_refused_by_name(http: Http) -> None:
         ("PUT", f"/filespaces/{ID}/grants/{ID}", {"role": "owner", "sealed_key": "AAAA"}, Code.INVALID),
         ("PUT", f"/filespaces/{ID}/grants/{ID}", {"role": "read", "sealed_key": "not base64!"}, Code.INVALID),
         ("DELETE", f"/accounts/{ID}", None, Code.NOT_FOUND),
+        ("POST", f"/filespaces/{ID}/move", {}, Code.NOT_FOUND),
+        ("POST", f"/filespaces/{ID}/move", {"store": {"bucket": "b"}}, Code.INVALID),
+        ("GET", f"/filespaces/{ID}/move", None, Code.NOT_FOUND),
+        ("PUT", f"/filespaces/{ID}/store/keys", {"access_key": "a", "secret_key": "with space"}, Code.INVALID),
         ("GET", "/nothing/here", None, Code.NOT_FOUND),
         ("PUT", "/accounts", {}, Code.NOT_FOUND),
     ],
@@ -171,6 +175,7 @@ def test_requests_that_cannot_be_meant(
 @pytest.mark.parametrize("kind", [kind for kind, route in m.ROUTES.items() if route.login], ids=lambda k: k.__name__)
 def test_nothing_is_answered_without_a_bearer(http: Http, kind: type[m.Record]) -> None:
     samples = {"id": ID, "name": "data", "role": "read", "key_id": "a" * 16, "keys": []}
+    samples |= {"access_key": "key", "secret_key": "secret"}
     key = msgspec.json.decode(msgspec.json.encode(bytes(32)))
     fields = {"root": ID, "filespace": ID, "account": ID, "sealed_key": key, "login_public": key, "sealing_public": key}
     route = m.ROUTES[kind]
