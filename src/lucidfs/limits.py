@@ -43,6 +43,7 @@ DATA_STORES_MAX = 1024  # of one filespace
 DATA_STORE_NAME_MAX = 255  # characters
 URL_MINUTES_MIN = 4320  # life of the URLs that a data store signs, as the seed documents bound it: three days …
 URL_MINUTES_MAX = 10_080  # … to a week, the longest that S3 signs for
+BUCKETS_OPEN_MAX = 1024  # buckets of filespaces whose opened keys a hub keeps in memory
 SIGNED_BACKDATE_S = 300  # signed as of this long ago, for stores whose clocks are behind the hub's
 HTTP_LINK_S = 86_400  # how long a client may use the URL of an HTTP link before it asks whether there is another
 
@@ -97,6 +98,11 @@ QUEUE_MAX = 8192  # changes that wait; then TOO_MANY
 REPLIES_UNACKED_MAX = 65_536  # stored replies per session: a change that waits an hour in line holds back `acked`
 OUTBOX_BYTES_MAX = 64 * MIB  # answers that a client does not read; then its connection is closed
 UPLOAD_BYTES_PER_S_MIN = 16 * KIB  # a slower upload gives its memory back to the others: 64 MiB in 68 minutes
+MOVE_EVERY_S = 5.0  # between two looks at the moves of filespaces to other stores, and after a failure of one
+MOVE_WORKERS = 4  # objects that are copied at once
+MOVE_SETTLE_S = GRANT_S + OBJECT_BYTES_MAX / UPLOAD_BYTES_PER_S_MIN  # from the start of a move until the last upload
+# to the old place has ended: one that was permitted just before, as slow as the gateway lets it be
+MOVE_GRACE_S = GRANT_S + DEAD_OBJECT_GRACE_S  # from its switch until the old copies go: URLs of them are still used
 GATEWAY_BYTES_MAX = 256 * MIB  # bodies in memory on their way into the store; further uploads wait
 STORE_THREADS = 8  # of the gateway; they wait for disks
 DATABASE_CACHE_BYTES = 64 * MIB  # pages in memory per connection: the upper levels of a tree of 100 million nodes

@@ -26,7 +26,7 @@ class Bucket(NamedTuple):
     def store(self, prefix: str = "", **other: Any) -> BucketConfig:
         """What a filespace on this bucket is made with."""
         fields = {
-            "bucket": self.client.bucket.name,
+            "bucket": self.name,
             "prefix": prefix,
             "region": self.server.region,
             "endpoint": self.server.endpoint,
@@ -35,16 +35,21 @@ class Bucket(NamedTuple):
         }
         return BucketConfig(**{**fields, **other})
 
-    def stored(self) -> list[str]:
-        """Keys of all objects."""
-        return [found.key for found in self.client.list()]
+    @property
+    def name(self) -> str:
+        """Of the bucket."""
+        return self.client.bucket.name
+
+    def stored(self, prefix: str = "") -> list[str]:
+        """Keys of all objects, or of those below a prefix."""
+        return [found.key for found in self.client.list(prefix)]
 
     def config(self, **other: Any) -> S3DataStoreConfig:
         """What a data store of this bucket is configured with."""
         fields = {
             "access_key": self.server.access_key,
             "secret_key": self.server.secret_key,
-            "bucket_name": self.client.bucket.name,
+            "bucket_name": self.name,
             "region": self.server.region,
             "endpoint": self.server.endpoint,
         }

@@ -257,7 +257,7 @@ def test_the_command_line(world: World, bucket: Bucket, tmp_path: Path, monkeypa
     folder = tmp_path / "shell"
     folder.mkdir()
     shell = Lucid(world.url, world.token, folder)
-    where = f"s3://{bucket.client.bucket.name}/shell"
+    where = f"s3://{bucket.name}/shell"
     command = ["filespace", "create", "films", "--store", where, "--endpoint", bucket.server.endpoint]
     none = shell.run(*command)
     assert none.code == 2
@@ -273,6 +273,46 @@ def test_the_command_line(world: World, bucket: Bucket, tmp_path: Path, monkeypa
     assert shell.run("cp", folder / "big", "lucidlink://demo/films/big").code == 0
     assert all(key.startswith("shell/") for key in bucket.stored())
     assert json.loads(shell.run("stat", "lucidlink://demo/films/big", "--json").out)[0]["size"] == len(BIG)
+
+
+@pytest.fixture
+def shell(world: World, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lucid:
+    """A shell with the keys of the bucket in its environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", bucket.server.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bucket.server.secret_key)
+    folder = tmp_path / "shell"
+    folder.mkdir()
+    return Lucid(world.url, world.token, folder)
+
+
+def test_a_move_from_the_shell(shell: Lucid, bucket: Bucket) -> None:
+    shell.ok("filespace", "create", "data")
+    (shell.folder / "file").write_bytes(BIG[:300_000])
+    shell.ok("cp", "file", "lucidlink://demo/data/file")
+    assert shell.ok("filespace", "move-store", "data", "--to", "hub", "--json").json["state"] == "none"
+    assert "s3://BUCKET/PREFIX" in shell.run("filespace", "move-store", "data", "--to", "elsewhere").err
+    to = ["--to", f"s3://{bucket.name}/moved", "--endpoint", bucket.server.endpoint, "--no-wait"]
+    told = shell.ok("filespace", "move-store", "data", *to, "--json").json
+    assert (told["state"], told["place"], told["other"]) == ("copying", "", f"s3://{bucket.name}/moved/")
+    again = shell.ok("filespace", "move-store", "data", *to).out  # asks how far it is
+    assert again.startswith(f"hub to s3://{bucket.name}/moved/: ")
+    assert shell.run("filespace", "move-store", "data", "--to", "s3://third", "--no-wait").code == 1
+    back = shell.ok("filespace", "move-store", "data", "--to", "hub", "--no-wait").out
+    assert back.startswith(f"s3://{bucket.name}/moved/ to hub: ")
+    shell.ok("cp", "lucidlink://demo/data/file", "back")
+    assert (shell.folder / "back").read_bytes() == BIG[:300_000]
+
+
+def test_new_keys_from_the_shell(world: World, bucket: Bucket, shell: Lucid, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = shell.ok("filespace", "rekey-store", world.name, "--json").json
+    assert told["store"] == f"s3://{bucket.name}/films/" and bucket.server.secret_key not in str(told)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    refused = shell.run("filespace", "rekey-store", world.name)
+    assert refused.code != 0 and "SignatureDoesNotMatch" in refused.err
+    with world.client() as client:  # the old ones stay
+        client.fs.write_file("/big", BIG[:300_000])
+    shell.ok("filespace", "create", "data")
+    assert "own folder" in shell.run("filespace", "rekey-store", "data").err
 
 
 def test_small_content_that_is_held_by_the_hub_is_read_from_it(world: World, on_s3: Client) -> None:

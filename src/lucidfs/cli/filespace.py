@@ -1,24 +1,28 @@
-"""`lucid filespace`: create, list, rename and delete filespaces."""
+"""`lucid filespace`: create, list, rename and delete filespaces, and move what they hold to another store."""
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from lucidfs.cli import options
 from lucidfs.cli.admin import administering
 from lucidfs.cli.buckets import bucket_and_prefix, bucket_keys
 from lucidfs.cli.exits import EXIT_CODES, UsageError, reporting
-from lucidfs.cli.output import print_json, print_table
-from lucidfs.wire.management import BucketConfig, FilespaceView, is_filespace_name
+from lucidfs.cli.output import print_json, print_table, size_text
+from lucidfs.wire.management import BucketConfig, FilespaceView, MoveView, is_filespace_name
 
 EXAMPLES = """\b
 Examples:
   lucid filespace create production-data
   lucid filespace create films --store s3://my-bucket/films --region eu-west-1
   lucid filespace list
+  lucid filespace move-store films --to s3://other-bucket/films --region eu-west-1
+  lucid filespace move-store films --to hub     # back into the hub's own folder
   lucid filespace rename production-data archive-2024
   lucid filespace delete archive-2024 --yes"""
 
@@ -27,6 +31,11 @@ EPILOG = f"{EXAMPLES}\n\n{EXIT_CODES}"
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and end filespaces.", epilog=EPILOG)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the filespace.")]
+_Region = Annotated[str, typer.Option("--region", envvar="AWS_REGION", help="Of the bucket.")]
+_Endpoint = Annotated[str, typer.Option("--endpoint", help="http(s)://HOST of the service; AWS if not given.")]
+_Virtual = Annotated[bool, typer.Option("--virtual-addressing", help="The bucket stands in the host name.")]
+_HUB = "hub"  # the place of objects that are in no bucket
+_LOOK_S = 1.0  # between two looks at a move
 
 
 def filespace_json(view: FilespaceView, workspace: str) -> dict[str, Any]:
@@ -48,11 +57,9 @@ def create(
     store: Annotated[
         str, typer.Option("--store", metavar="s3://BUCKET/PREFIX", help="Where its objects go; the hub if not given.")
     ] = "",
-    region: Annotated[str, typer.Option("--region", envvar="AWS_REGION", help="Of the bucket.")] = "us-east-1",
-    endpoint: Annotated[str, typer.Option("--endpoint", help="http(s)://HOST of the service; AWS if not given.")] = "",
-    virtual_addressing: Annotated[
-        bool, typer.Option("--virtual-addressing", help="The bucket stands in the host name, not in the path.")
-    ] = False,
+    region: _Region = "us-east-1",
+    endpoint: _Endpoint = "",
+    virtual_addressing: _Virtual = False,
     hub: options.HubOption = options.HUB_DEFAULT,
     token: options.TokenOption = "",
     allow_plaintext: options.PlaintextOption = False,
@@ -89,8 +96,60 @@ def list_(
         elif views:
             rows = [("name", "id", "role", "created", "store")]
             print_table(
-                rows + [(view.name, view.id, view.role or "-", view.created, view.store or "hub") for view in views]
+                rows + [(view.name, view.id, view.role or "-", view.created, view.store or _HUB) for view in views]
             )
+
+
+@app.command("move-store", epilog=EPILOG)
+def move_store(
+    name: _Name,
+    to: Annotated[str, typer.Option("--to", metavar="PLACE", help="s3://BUCKET/PREFIX, or hub: the hub's own folder.")],
+    region: _Region = "us-east-1",
+    endpoint: _Endpoint = "",
+    virtual_addressing: _Virtual = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the new place has taken over.")] = True,
+    hub: options.HubOption = options.HUB_DEFAULT,
+    token: options.TokenOption = "",
+    allow_plaintext: options.PlaintextOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Move a filespace's objects to another store, while its clients go on.
+
+    The hub copies them, and goes on by itself when this command or the hub ends; the same command shows how far it
+    is. The new place takes over when it has everything, but not before an hour and a half, because clients may still
+    use what they were permitted before; the old copies go an hour and a quarter later. Until the new place has taken
+    over, naming the old one moves everything back. Keys come from the environment, as for create.
+    """
+    with reporting(json), administering(hub, token, allow_plaintext) as administration:
+        told = administration.move(name)
+        going_to = told.other if told.state == "copying" else told.place
+        if (going_to or _HUB).rstrip("/") != to.rstrip("/"):
+            bucket = None if to == _HUB else _bucket(to, region, endpoint, virtual_addressing)
+            told = administration.move_store(name, bucket)
+        while wait and told.state == "copying":
+            if not json:
+                _print_move(told)
+            time.sleep(_LOOK_S)
+            told = administration.move(name)
+        if json:
+            print_json(msgspec.to_builtins(told))
+        else:
+            _print_move(told)
+
+
+@app.command("rekey-store", epilog=EPILOG)
+def rekey_store(
+    name: _Name,
+    hub: options.HubOption = options.HUB_DEFAULT,
+    token: options.TokenOption = "",
+    allow_plaintext: options.PlaintextOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Give the hub new keys to a filespace's bucket, which it tries first. They come as for create."""
+    with reporting(json), administering(hub, token, allow_plaintext) as administration:
+        view = administration.rekey_store(name, *bucket_keys())
+        if json:
+            print_json(filespace_json(view, administration.workspace()))
 
 
 @app.command(epilog=EPILOG)
@@ -140,6 +199,21 @@ def _bucket(store: str, region: str, endpoint: str, virtual_addressing: bool) ->
         access_key=access_key,
         secret_key=secret_key,
     )
+
+
+def _print_move(told: MoveView) -> None:
+    """One line that says how far a move is."""
+    place, other = told.place or _HUB, told.other or _HUB
+    if told.state == "none":
+        print(f"the objects are in {place}")
+    elif told.state == "emptying":
+        print(f"the objects are in {place}; the old copies in {other} are deleted after their grace")
+    else:
+        done = (
+            f"{told.objects} of {told.objects_total} objects, {size_text(told.bytes)} of {size_text(told.bytes_total)}"
+        )
+        failing = f"; does not go on: {told.failing}" if told.failing else ""
+        print(f"{place} to {other}: {done}{failing}", flush=True)
 
 
 def _checked(name: str) -> str:

@@ -100,6 +100,24 @@ class Administration:
         )
         return self._client.call(request, m.FilespaceView)
 
+    def rekey_store(self, name: str, access_key: str, secret_key: str) -> m.FilespaceView:
+        """Give the hub other keys to a filespace's bucket. Raises Fault: NOT_FOUND, DENIED, INVALID, what S3 said."""
+        request = m.RekeyStore(filespace=self.filespace(name).id, access_key=access_key, secret_key=secret_key)
+        return self._client.call(request, m.FilespaceView)
+
+    def move_store(self, name: str, store: m.BucketConfig | None) -> m.MoveView:
+        """Move a filespace's objects to a bucket, or (None) to the hub's own folder, while clients go on.
+
+        Raises:
+            Fault: NOT_FOUND, DENIED; EXISTS while an earlier move is under way; INVALID when they are there; and what
+                S3 said about the bucket.
+        """
+        return self._client.call(m.MoveStore(filespace=self.filespace(name).id, store=store), m.MoveView)
+
+    def move(self, name: str) -> m.MoveView:
+        """How far such a move is. Raises Fault(NOT_FOUND, DENIED)."""
+        return self._client.call(m.GetMove(filespace=self.filespace(name).id), m.MoveView)
+
     def rename_filespace(self, name: str, new_name: str) -> m.FilespaceView:
         """Raises Fault(NOT_FOUND, EXISTS, DENIED)."""
         return self._client.call(m.RenameFilespace(filespace=self.filespace(name).id, name=new_name), m.FilespaceView)

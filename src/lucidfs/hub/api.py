@@ -5,25 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 
-from lucidfs.clock import Clock
 from lucidfs.errors import MEANINGS, Code, Fault
-from lucidfs.hub import bucket_check
-from lucidfs.hub.bearers import Bearers, Login, account_of
-from lucidfs.hub.database.base import Database, Tx
-from lucidfs.hub.operations import manage, observe, outside
+from lucidfs.hub import bucket_requests
+from lucidfs.hub.bearers import Bearers, account_of
+from lucidfs.hub.database.base import Tx
+from lucidfs.hub.operations import manage, observe, outside, placing
 from lucidfs.hub.operations.live import Live
 from lucidfs.hub.operations.manage import Desk, Ended, Outcome, account_view
-from lucidfs.hub.secrets import Secrets
-from lucidfs.hub.settings import HubSettings
 from lucidfs.limits import LOGIN_S, MANAGEMENT_BODY_BYTES_MAX, MANAGEMENT_BODY_S
-from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
-from lucidfs.types import id_text
+from lucidfs.types import id_text, id_value
 from lucidfs.wire import management as m
 from lucidfs.wire.openapi import document
 
@@ -31,17 +26,11 @@ logger = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
 _T = TypeVar("_T")
 
-RULES = {**manage.OPERATIONS, **observe.OPERATIONS, **outside.OPERATIONS}
+RULES = {**manage.OPERATIONS, **observe.OPERATIONS, **outside.OPERATIONS, **placing.OPERATIONS}
 
 
-class Office(Protocol):
+class Office(bucket_requests.Asker, Protocol):
     """What the API needs of the hub."""
-
-    clock: Clock
-    random: Callable[[int], bytes]
-    database: Database
-    secrets: Secrets | None
-    settings: HubSettings
 
     @property
     def live(self) -> Live:
@@ -50,6 +39,10 @@ class Office(Protocol):
 
     async def change(self, apply: Callable[[Tx], _T]) -> _T:
         """Run a change in the next group; returns when it is durable. Raises what `apply` raised (nothing applied)."""
+        ...
+
+    def store_changed(self, filespace: int) -> None:
+        """Have the clients of a filespace connect again, so that they are told where its objects are."""
         ...
 
     def end_sessions(self, account: int, filespace: int, reason: str) -> None:
@@ -134,46 +127,24 @@ class Api:
         operation = RULES[type(request)]
         now_ns = self._hub.clock.now_ns()
         fresh_id = int.from_bytes(self._hub.random(8), "big") >> 1 or 1
-        await self._ask_s3(request, login)
+
+        def desk(tx: Tx) -> Desk:
+            return Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live, self._hub.secrets)
+
+        tried = await bucket_requests.ask(self._hub, request, desk)
 
         def apply(tx: Tx) -> Outcome:
-            return operation(
-                Desk(tx, account_of(tx, login), now_ns, fresh_id, self._hub.live, self._hub.secrets), request
-            )
+            return operation(desk(tx)._replace(tried=tried), request)
 
         if m.ROUTES[type(request)].change:
             outcome = await self._hub.change(apply)
             self._end_sessions(outcome.ended)
+            if isinstance(request, m.MoveStore):
+                self._hub.store_changed(id_value(request.filespace))
         else:
             with self._hub.database.read() as tx:
                 outcome = apply(tx)
         return outcome.reply
-
-    async def _ask_s3(self, request: m.Record, login: Login) -> None:
-        """What must be known of a bucket before a request is judged. Raises Fault for what S3 refuses."""
-        hub, private = self._hub, self._hub.settings.allow_private_endpoints
-        with hub.database.read() as tx:
-            desk = Desk(tx, account_of(tx, login), hub.clock.now_ns(), 0, secrets=hub.secrets)
-            if isinstance(request, m.CreateFilespace) and request.store is not None:
-                manage.check_creates(desk)
-                bucket, keys, prefix = manage.bucket_of(request.store)
-                ask = partial(
-                    bucket_check.check_bucket, bucket, keys, prefix,
-                    clock=hub.clock, random=hub.random, private=private,
-                )  # fmt: skip
-            elif isinstance(request, m.AddDataStore):
-                outside.check_administers(desk, request.filespace)
-                bucket = S3Bucket(request.bucket_name, request.region, request.endpoint, request.use_virtual_addressing)
-                keys = S3Keys(request.access_key, request.secret_key)
-                ask = partial(bucket_check.check_keys, bucket, keys, clock=hub.clock, private=private)
-            elif isinstance(request, m.RekeyDataStore):
-                store = outside.data_store(desk, request.filespace, request.name)
-                bucket = S3Bucket(store.bucket, store.region, store.endpoint, store.virtual)
-                keys = S3Keys(request.access_key, request.secret_key)
-                ask = partial(bucket_check.check_keys, bucket, keys, clock=hub.clock, private=private)
-            else:
-                return
-        await asyncio.get_running_loop().run_in_executor(None, ask)
 
     def _end_sessions(self, ended: tuple[Ended, ...]) -> None:
         for item in ended:

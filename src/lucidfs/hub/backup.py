@@ -6,7 +6,8 @@ older copy last, in one step: what stands in the target is always a whole backup
 change, so those that are there already are not copied again.
 
 A backup is a data folder: a hub can be started on it, or on a copy of it. It holds no administrator's token, but the
-key that opens the keys of S3 buckets: keep it as safe as the hub.
+key that opens the keys of S3 buckets: keep it as safe as the hub. Objects in buckets are not copied, the backup has
+the keys to them: a hub on it must not run beside the first one, for each would delete what only the other one knows.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lucidfs.hub.fsck import objects_of, usable
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.reaper import name_of
 from lucidfs.hub.secrets import KEY_FILE
+from lucidfs.hub.stores import Where, where_of
 from lucidfs.objects.base import ObjectName
 from lucidfs.objects.local import LocalStore
 from lucidfs.types import FilespaceId
@@ -132,13 +134,17 @@ def _copy_objects(tx: Tx, source: LocalStore, target: LocalStore, progress: Call
     total = sum(1 for _ in _needed(tx))
     count = size = copied = copied_bytes = 0
     missing: list[str] = []
+    elsewhere = sum(None not in where.places for _, where in _stored(tx))
     for number, row in enumerate(_needed(tx), 1):
         name = name_of(row)
         if there.get(name) != row.size:
             try:
                 body = source.get(name, 0, row.size)
             except (FileNotFoundError, EOFError):
-                missing.append(f"{row.id:016x}")
+                if where_of(tx, row.filespace).moving:
+                    elsewhere += 1
+                else:
+                    missing.append(f"{row.id:016x}")
                 continue
             target.put(name, body)
             copied += 1
@@ -146,19 +152,18 @@ def _copy_objects(tx: Tx, source: LocalStore, target: LocalStore, progress: Call
         count += 1
         size += row.size
         progress(number, total)
-    return BackedUp(count, size, copied, copied_bytes, missing, sum(1 for _ in _in_buckets(tx)))
+    return BackedUp(count, size, copied, copied_bytes, missing, elsewhere)
+
+
+def _stored(tx: Tx) -> Iterator[tuple[ObjectRow, Where]]:
+    """Objects that may be used, and where they are."""
+    places = {filespace: where_of(tx, filespace) for filespace in tx.object_filespaces()}
+    return ((row, places[row.filespace]) for row in objects_of(tx) if usable(row) and not row.held)
 
 
 def _needed(tx: Tx) -> Iterator[ObjectRow]:
-    return (row for row in _stored(tx) if tx.object_store(row.filespace) is None)
-
-
-def _in_buckets(tx: Tx) -> Iterator[ObjectRow]:
-    return (row for row in _stored(tx) if tx.object_store(row.filespace) is not None)
-
-
-def _stored(tx: Tx) -> Iterator[ObjectRow]:
-    return (row for row in objects_of(tx) if usable(row) and not row.held)
+    """Those that the hub's own folder has, or may have because they are on the way."""
+    return (row for row, where in _stored(tx) if None in where.places)
 
 
 def _put_in_place(partial: Path, database: Path) -> None:

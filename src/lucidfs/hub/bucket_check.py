@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from lucidfs.clock import Clock
 from lucidfs.errors import Code, Fault
 from lucidfs.objects.addresses import check_literal, check_outside
+from lucidfs.objects.base import ObjectName, ObjectStore
 from lucidfs.objects.http import Http
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
 from lucidfs.objects.s3.client import S3Client
+from lucidfs.types import FilespaceId, ObjectId
 
 _BODY = b"lucid: whether this bucket can hold a filespace"
 
@@ -57,6 +59,32 @@ def check_keys(bucket: S3Bucket, keys: S3Keys, *, clock: Clock, private: bool) -
         raise Fault(Code.UNAVAILABLE, f"{bucket}: {error.strerror or error}") from None
     finally:
         http.close()
+
+
+def check_apart(here: ObjectStore, there: ObjectStore, filespace: int, number: int) -> None:
+    """See that two stores are not one under two names: emptying the one would empty the other.
+
+    Args:
+        here: where the filespace's objects are.
+        there: where they are to go.
+        filespace: whose.
+        number: of an object that nobody has, which is put and deleted.
+
+    Raises:
+        Fault: INVALID when they are one; UNAVAILABLE, and what S3 refused, when one of them cannot be used.
+    """
+    name = ObjectName(FilespaceId(filespace), ObjectId(number))
+    try:
+        here.put(name, _BODY)
+        try:
+            there.get(name, 0, 1)
+        except FileNotFoundError:
+            return
+        finally:
+            here.delete(name)
+    except (OSError, EOFError) as error:
+        raise Fault(Code.UNAVAILABLE, f"one of the two places: {getattr(error, 'strerror', None) or error}") from None
+    raise Fault(Code.INVALID, "the objects are there already, under another address of the same bucket")
 
 
 def _check_endpoint(bucket: S3Bucket, private: bool) -> None:

@@ -15,6 +15,8 @@ from lucidfs.hub.database.sqlite import SqliteDatabase
 from lucidfs.hub.deleter import Deleter
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.reaper import Reaped, Reaper
+from lucidfs.hub.secrets import read_secrets
+from lucidfs.hub.stores import Stores, looking_into
 from lucidfs.hub.sweeper import Sweeper, Uploads
 from lucidfs.limits import DEAD_OBJECT_GRACE_S, UPLOAD_GRACE_S
 from lucidfs.objects.local import LocalStore
@@ -48,7 +50,10 @@ def clean_hub(
         raise Fault(Code.NOT_FOUND, f"there is no hub's data in {data}")
     database = SqliteDatabase(path)
     try:
-        store, writer = LocalStore(data / OBJECTS_FOLDER), _Direct(database)
+        writer, look = _Direct(database), looking_into(database)
+        # The hub saw to it that accounts name no private addresses, unless it was allowed.
+        local, secrets = LocalStore(data / OBJECTS_FOLDER), read_secrets(data)
+        store = Stores(local, look, secrets, clock=clock, random=bytes, private=True)
         deleter = Deleter(store, None, Hold(data))
         reaper = Reaper(writer, deleter, clock=clock, grace_s=dead_grace_s)
         sweeper = Sweeper(writer, database, store, deleter, clock=clock, grace_s=upload_grace_s)
@@ -56,7 +61,10 @@ def clean_hub(
         async def main() -> Cleaned:
             return Cleaned(await reaper.round(), await sweeper.round())
 
-        return asyncio.run(main())
+        try:
+            return asyncio.run(main())
+        finally:
+            store.close()
     finally:
         database.close()
 

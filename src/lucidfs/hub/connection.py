@@ -206,7 +206,7 @@ class HubConnection:
         if earlier is not None:
             earlier.close("the session went on elsewhere")
         self._handle = self._dispatch
-        near = not self._hub.store.in_bucket(session.caller.filespace)
+        near = self._hub.store.is_local(session.caller.filespace)
         self._answer(request, welcome.with_objects(self._objects_mark if near else ""))
 
     def _too_early(self, request: Request) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, TypeVar
 
 from lucidfs.clock import Clock
 from lucidfs.errors import Code, Fault
+from lucidfs.hub import granting
 from lucidfs.hub.admission import Admission
 from lucidfs.hub.committer import Committer
 from lucidfs.hub.connection import HubConnection
@@ -24,18 +25,17 @@ from lucidfs.hub.hold import Hold
 from lucidfs.hub.locks import LockTable
 from lucidfs.hub.login import OpenSession
 from lucidfs.hub.metrics import Metrics
-from lucidfs.hub.operations.live import Live
+from lucidfs.hub.mover import Mover
+from lucidfs.hub.operations.live import Live, Progress
 from lucidfs.hub.operations.scene import Caller
 from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.sessions import Session, Sessions
 from lucidfs.hub.settings import HubSettings
-from lucidfs.hub.stores import Stores
+from lucidfs.hub.stores import Stores, looking_into
 from lucidfs.hub.sweeper import Sweeper, Uploads
-from lucidfs.limits import GRANT_S
-from lucidfs.objects.base import ObjectName, ObjectStore
-from lucidfs.objects.signing import sign_url
-from lucidfs.types import FilespaceId, ObjectId
+from lucidfs.limits import MOVE_WORKERS
+from lucidfs.objects.base import ObjectStore
 from lucidfs.wire.messages import Expired, Goodbye, Grant, Hello, Welcome
 from lucidfs.wire.transport import Connection, Receiver
 
@@ -71,11 +71,12 @@ class Hub:
         secrets: Secrets | None = None,
     ) -> None:
         self.database = database
-        self.store = Stores(store, database, secrets, clock=clock, random=random)
         self.clock = clock
         self.random = random
         self.secrets = secrets
         self.settings = settings or HubSettings()
+        private = self.settings.allow_private_endpoints
+        self.store = Stores(store, looking_into(database), secrets, clock=clock, random=random, private=private)
         self.metrics = Metrics()
         self.table = LockTable(self.fresh_id)
         self.sessions = Sessions(clock, self.settings.session_limit_s)
@@ -90,6 +91,9 @@ class Hub:
         self.started_ns = 0
         self.uploads = Uploads()  # as the sweeper found them last
         self._deleting = None if self.settings.inline_commit else ThreadPoolExecutor(1, "lucid reaper")
+        # No threads before the first move; a simulation has neither.
+        self._moving = None if self.settings.inline_commit else ThreadPoolExecutor(MOVE_WORKERS, "lucid mover")
+        self._moves: Mapping[int, Progress] = {}
         self._stopping = True  # until `start`
         self._watch()
 
@@ -135,10 +139,10 @@ class Hub:
             log.warning("running changes did not finish within %g s", self.settings.shutdown_s)
         for connection in list(self._connections):
             connection.close("the hub is shutting down")
-        for threads in (self._writer, self._deleting):
+        self.store.close()  # before the threads: it ends their pauses between attempts
+        for threads in (self._writer, self._deleting, self._moving):
             if threads is not None:
                 threads.shutdown(wait=True)
-        self.store.close()
 
     def crash(self) -> None:
         """End without any courtesy, as a power cut would: for simulation. The database is the caller's to close."""
@@ -167,7 +171,21 @@ class Hub:
             grace_s=self.settings.upload_grace_s,
             every_s=self.settings.sweep_every_s,
         )
-        self._cleaners = [asyncio.create_task(each.run(), name="lucid cleaner") for each in (reaper, sweeper)]
+        runs = [reaper.run, sweeper.run]
+        if self._moving is not None:
+            mover = Mover(
+                self,
+                self.database,
+                self.store,
+                self._moving,
+                self._hold,
+                clock=self.clock,
+                settle_s=self.settings.move_settle_s,
+                grace_s=self.settings.move_grace_s,
+            )
+            self._moves = mover.progress
+            runs.append(mover.run)
+        self._cleaners = [asyncio.create_task(run(), name="lucid cleaner") for run in runs]
 
     def _swept(self, uploads: Uploads) -> None:
         self.uploads = uploads
@@ -280,33 +298,29 @@ class Hub:
         return await result
 
     def grants(self, filespace: int, objects: list[int], put: bool, base_url: str) -> list[Grant]:
-        """Signed URLs that let their bearer PUT or GET these objects for GRANT_S, here or at the filespace's bucket."""
-        expires_s = int(self.clock.now_ns() // 10**9 + GRANT_S)
-        method = "PUT" if put else "GET"
-        if any(not 0 < each < 2**63 for each in objects):
-            raise Fault(Code.INVALID, "not an object id")
-        names = [ObjectName(FilespaceId(filespace), ObjectId(each)) for each in objects]
-        elsewhere = self._in_bucket(names, put) if self.store.in_bucket(filespace) else frozenset[ObjectName]()
-        return [
-            Grant(name.object, *self.store.url(method, name))
-            if name in elsewhere
-            else Grant(name.object, sign_url(self.signing_key, base_url, method, name, expires_s), expires_s * 10**9)
-            for name in names
-        ]
+        """Signed URLs that let their bearer PUT or GET these objects; see `hub.granting`."""
+        return granting.grants(
+            self.database,
+            self.store,
+            filespace,
+            objects,
+            put=put,
+            signing_key=self.signing_key,
+            base_url=base_url,
+            now_ns=self.clock.now_ns(),
+        )
 
-    def _in_bucket(self, names: list[ObjectName], put: bool) -> frozenset[ObjectName]:
-        """Those of a bucket's objects that are moved there and back; others stand in the database."""
-        if put:
-            return frozenset(names)
-        with self.database.read() as tx:
-            rows = {name: tx.object(name.object) for name in names}
-        return frozenset(name for name, row in rows.items() if row is None or not row.held)
+    def store_changed(self, filespace: int) -> None:
+        """Close the connections of a filespace's clients; their sessions go on, and are told anew where objects are."""
+        for session in self.sessions:
+            if session.caller.filespace == filespace and session.connection is not None:
+                session.connection.close("the filespace's objects move to another store")
 
     @property
     def live(self) -> Live:
         """What goes on at this moment, for the management API."""
         present = {each.id: (each.caller, each.connection is not None) for each in self.sessions}
-        return Live(self.started_ns, present, self.table.listing, self.committer.waiting, self.uploads)
+        return Live(self.started_ns, present, self.table.listing, self.committer.waiting, self.uploads, self._moves)
 
     def fresh_id(self) -> int:
         """A random number for a session, or for half a lock."""

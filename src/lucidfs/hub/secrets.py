@@ -64,12 +64,16 @@ def load_secrets(data: Path, random: Callable[[int], bytes]) -> Secrets:
     """
     with contextlib.suppress(FileExistsError):
         _make(data / KEY_FILE, random(KEY_BYTES))
-    return read_secrets(data)
+    return _read(data / KEY_FILE)
 
 
-def read_secrets(data: Path) -> Secrets:
-    """As `load_secrets`, of a folder that has a key. Raises FileNotFoundError when it has none."""
+def read_secrets(data: Path) -> Secrets | None:
+    """The same without making a key; None: there is none, so that no secret was ever sealed. Raises as it does."""
     path = data / KEY_FILE
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> Secrets:
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
         raise Fault(Code.CORRUPT, f"{path} has {len(key)} bytes, not {KEY_BYTES}: bring it back from a backup")

@@ -8,6 +8,8 @@ from lucidfs.limits import (
     FAILED_LOGINS_MAX,
     HANDSHAKE_S,
     HEARTBEAT_S,
+    MOVE_GRACE_S,
+    MOVE_SETTLE_S,
     SESSION_LIMIT_S,
     SHUTDOWN_S,
     SWEEP_EVERY_S,
@@ -31,6 +33,8 @@ class HubSettings:
         sweep_every_s: between two looks at uploads that nobody committed.
         upload_grace_s: how long those of clients that are gone are kept.
         allow_private_endpoints: addresses that accounts give (HTTP links, buckets) may be of private networks.
+        move_settle_s, move_grace_s: how long a move of objects to another store waits before it switches, and before it
+            empties the place that was left.
         inline_commit: commit on the loop, for simulation; else in a thread, so that reads go on during the fsync.
     """
 
@@ -44,4 +48,6 @@ class HubSettings:
     sweep_every_s: float = SWEEP_EVERY_S
     upload_grace_s: float = UPLOAD_GRACE_S
     allow_private_endpoints: bool = False
+    move_settle_s: float = MOVE_SETTLE_S
+    move_grace_s: float = MOVE_GRACE_S
     inline_commit: bool = False

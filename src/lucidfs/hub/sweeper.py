@@ -115,20 +115,17 @@ class Sweeper:
     async def _look_at(self, filespace: int, now_ns: int, total: Uploads) -> Uploads:
         listing = self._store.list(FilespaceId(filespace))
         page = await self._deleter.in_thread(partial(_page, listing))
-        if not page and await self._deleter.in_thread(partial(self._is_over, filespace)):
-            before_ns = now_ns - int(GRANT_S * _SECOND_NS) - int(SIGNED_BACKDATE_S * _SECOND_NS)  # no old URL can put
-            await self._writer.change(lambda tx: tx.forget_object_store(filespace, before_ns))
+        if not page and await self._deleter.in_thread(partial(self._is_over, filespace, now_ns)):
+            await self._writer.change(partial(_forget_store, filespace, now_ns))
         while page:
             unused = await self._deleter.in_thread(partial(self._unused, page))
             total = await self._handle(unused, now_ns, total)
             page = await self._deleter.in_thread(partial(_page, listing))
         return total
 
-    def _is_over(self, filespace: int) -> bool:
-        """Whether the filespace was deleted, and only its bucket is remembered."""
+    def _is_over(self, filespace: int, now_ns: int) -> bool:
         with self._database.read() as tx:
-            row = tx.object_store(filespace)
-        return row is not None and row.gone_ns > 0
+            return _over(tx, filespace, now_ns)
 
     async def _handle(self, unused: list[_Unused], now_ns: int, total: Uploads) -> Uploads:
         """Sweep what is due of one page, and add the rest to the total."""
@@ -220,6 +217,19 @@ def _since(tx: Tx) -> dict[int, int]:
 def _wanted(stat: ObjectStat, since: dict[int, int]) -> bool:
     came_ns = since.get(stat.name.filespace)
     return came_ns is not None and came_ns - int(SESSION_SLACK_S * _SECOND_NS) <= stat.mtime_ns
+
+
+def _over(tx: Tx, filespace: int, now_ns: int) -> bool:
+    """Whether nobody will ever ask again for the bucket of a filespace in which nothing was found."""
+    row = tx.object_store(filespace)
+    before_ns = now_ns - int((GRANT_S + SIGNED_BACKDATE_S) * _SECOND_NS)  # no URL of before can still put
+    ended = row is not None and 0 < row.gone_ns < before_ns
+    return ended and not tx.has_objects(filespace) and tx.object_move(filespace) is None
+
+
+def _forget_store(filespace: int, now_ns: int, tx: Tx) -> None:
+    if _over(tx, filespace, now_ns):
+        tx.delete_object_store(filespace)
 
 
 def _page(listing: Iterator[ObjectStat]) -> list[ObjectStat]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lucidfs.errors import Code, Fault
-from lucidfs.hub.database.base import DataStoreRow, ExternalRow, ObjectRow, ObjectStoreRow, Tx
+from lucidfs.hub.database.base import DataStoreRow, ExternalRow, MoveRow, ObjectRow, ObjectStoreRow, Tx
 from lucidfs.testing.database_rows import FILESPACE
 
 FILMS = DataStoreRow(70, FILESPACE, "films", "key", b"sealed", "bucket", "eu", "http://host", 4320, True, "id", 5)
@@ -60,22 +60,35 @@ class ConnectSuite:
         assert found.links == tx.count_externals(70) == 2
         assert tx.external(302) is None
 
-    def test_object_stores_outlive_their_filespace_as_long_as_its_objects(self, tx: Tx) -> None:
+    def test_object_stores_outlive_their_filespace(self, tx: Tx) -> None:
         row = ObjectStoreRow(9, "bucket", "prefix/", "eu", "", True, "key", b"sealed")
         tx.put_object_store(row)
         assert tx.object_store(9) == row
         assert tx.object_store(FILESPACE) is None
-        tx.forget_object_store(9, 100)
-        assert tx.object_store(9) == row
+        assert not tx.has_objects(9)
         tx.insert_object(ObjectRow(50, 9, 10, 0, 5), b"")
         tx.delete_filespace(9, 7)
-        gone = row._replace(gone_ns=7)
-        assert tx.object_store(9) == gone
-        assert 9 in tx.object_filespaces()
-        tx.forget_object_store(9, 100)
-        assert tx.object_store(9) == gone
+        assert tx.object_store(9) == row._replace(gone_ns=7)
+        assert tx.has_objects(9)
         tx.update_object(50, -2, 5)
-        tx.forget_object_store(9, 7)
-        assert tx.object_store(9) == gone
-        tx.forget_object_store(9, 8)
+        assert not tx.has_objects(9)
+        tx.forget_spent(100, 10)
+        assert 9 in tx.object_filespaces()
+        tx.delete_object_store(9)
         assert tx.object_store(9) is None
+        assert 9 not in tx.object_filespaces()
+
+    @pytest.mark.parametrize("local", [True, False], ids=["to the hub", "to a bucket"])
+    def test_moves_of_objects(self, tx: Tx, local: bool) -> None:
+        bucket = ObjectStoreRow(9, "bucket", "prefix/", "eu", "http://s3.example", True, "key", b"sealed")
+        row = MoveRow(9, None if local else bucket, 5)
+        assert tx.object_move(9) is None
+        assert tx.object_moves() == []
+        tx.put_object_move(row)
+        assert tx.object_move(9) == row
+        assert 9 in tx.object_filespaces()
+        tx.put_object_move(row._replace(switched_ns=9))
+        assert tx.object_moves() == [row._replace(switched_ns=9)]
+        tx.delete_object_move(9)
+        assert tx.object_moves() == []
+        assert 9 not in tx.object_filespaces()

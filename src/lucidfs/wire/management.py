@@ -82,6 +82,12 @@ def time_text(nanoseconds: int) -> str:
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything that the management API says. Unknown fields are ignored, so that fields may be added."""
 
+    def __repr__(self) -> str:
+        """As any struct's, but logs and tracebacks show no secret."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown = ", ".join(f"{name}={'***' if name == 'secret_key' else repr(value)}" for name, value in values.items())
+        return f"{type(self).__name__}({shown})"
+
 
 class BucketConfig(Record, frozen=True):
     """An S3 bucket for the objects of a filespace. The hub seals the secret and never tells it again."""
@@ -149,6 +155,27 @@ class FilespaceView(Record, frozen=True):
     role: RoleName | None = None
     sealed_key: bytes = b""  # the filespace key, sealed to the asking account
     store: str = ""  # s3://bucket/prefix of its objects; empty: the hub's own folder
+
+
+MoveState = Literal["none", "copying", "emptying"]
+
+
+class MoveView(Record, frozen=True):
+    """How far the move of a filespace's objects is.
+
+    Places are s3://bucket/prefix, or empty for the hub's own folder.
+    """
+
+    state: MoveState  # copying: from `place` to `other`; emptying: `other` is left, and emptied after a grace
+    place: str
+    other: str = ""
+    started: str | None = None
+    switched: str | None = None
+    objects: int = 0  # copied, of those in the old place
+    objects_total: int = 0
+    bytes: int = 0
+    bytes_total: int = 0
+    failing: str = ""  # why it does not go on at the moment; it is tried again
 
 
 class DataStoreView(Record, frozen=True):
@@ -320,6 +347,30 @@ class CreateFilespace(Record, frozen=True):
     root: Id  # node id of the root folder
     sealed_key: SealedKey
     store: BucketConfig | None = None  # null: the objects stand in the hub's own folder
+
+
+class RekeyStore(Record, frozen=True):
+    """Give the hub other keys to the bucket of a filespace; it tries them first."""
+
+    filespace: Id
+    access_key: str
+    secret_key: str
+
+
+class MoveStore(Record, frozen=True):
+    """Move a filespace's objects to another bucket, or (null) to the hub's own folder, while clients go on.
+
+    The hub tries the bucket first. A move that still copies can be sent back to where it came from.
+    """
+
+    filespace: Id
+    store: BucketConfig | None = None
+
+
+class GetMove(Record, frozen=True):
+    """How far the move of a filespace's objects is."""
+
+    filespace: Id
 
 
 class RenameFilespace(Record, frozen=True):
@@ -506,6 +557,23 @@ ROUTES: dict[type[Record], Route] = {
     ),
     RenameFilespace: Route("PATCH", "/filespaces/{filespace}", FilespaceView, True, True, (_NO, _GONE, _TAKEN)),
     DeleteFilespace: Route("DELETE", "/filespaces/{filespace}", Done, True, True, (_NO, _GONE, _BAD)),
+    RekeyStore: Route(
+        "PUT",
+        "/filespaces/{filespace}/store/keys",
+        FilespaceView,
+        True,
+        True,
+        (_NO, _GONE, _BAD, Code.STALE, *_ASKED),
+    ),
+    MoveStore: Route(
+        "POST",
+        "/filespaces/{filespace}/move",
+        MoveView,
+        True,
+        True,
+        (_NO, _GONE, _TAKEN, _BAD, Code.STALE, *_ASKED),
+    ),
+    GetMove: Route("GET", "/filespaces/{filespace}/move", MoveView, True, False, (_NO, _GONE)),
     ListGrants: Route("GET", "/filespaces/{filespace}/grants", GrantList, True, False, (_NO, _GONE)),
     PutGrant: Route("PUT", "/filespaces/{filespace}/grants/{account}", GrantView, True, True, (_NO, _GONE, _BAD)),
     DeleteGrant: Route("DELETE", "/filespaces/{filespace}/grants/{account}", Done, True, True, (_NO, _GONE, _BAD)),

@@ -29,6 +29,7 @@ __all__ = [
     "FilespaceRow",
     "GrantRow",
     "LockRow",
+    "MoveRow",
     "NodeRow",
     "ObjectRow",
     "ObjectStoreRow",
@@ -127,6 +128,18 @@ class ObjectStoreRow(NamedTuple):
     access_key: str
     sealed_secret: bytes  # by `lucidfs.hub.secrets`
     gone_ns: int = 0  # when the filespace was deleted; 0: it is there
+
+
+class MoveRow(NamedTuple):
+    """A filespace whose objects go to another place (docs/decisions/0014-move-store.md).
+
+    While it copies, `place` is where they go and new ones are put; once it has switched, it is the place that was left.
+    """
+
+    filespace: int
+    place: ObjectStoreRow | None  # None: the hub's own folder
+    started_ns: int
+    switched_ns: int = 0  # 0: it copies
 
 
 class Tx(Tree, Protocol):
@@ -270,9 +283,21 @@ class Tx(Tree, Protocol):
         """The bucket of a filespace, also of one that is gone; None: the hub's own folder."""
         ...
 
-    def forget_object_store(self, filespace: int, gone_before_ns: int) -> None:
-        """Delete the row of a filespace that went before, if no object of it is left; else do nothing."""
+    def delete_object_store(self, filespace: int) -> None: ...
+
+    def has_objects(self, filespace: int) -> bool:
+        """Whether any object of a filespace has a row that is not spent."""
         ...
+
+    def put_object_move(self, row: MoveRow) -> None:
+        """Insert, or replace the one of the filespace."""
+        ...
+
+    def object_move(self, filespace: int) -> MoveRow | None: ...
+
+    def object_moves(self) -> list[MoveRow]: ...
+
+    def delete_object_move(self, filespace: int) -> None: ...
 
     # settings
     def setting(self, key: str) -> bytes | None:

@@ -10,6 +10,7 @@ _OBJECT_FILESPACES = (
     "WITH RECURSIVE each (id) AS (SELECT min(filespace) FROM object UNION ALL"
     " SELECT (SELECT min(filespace) FROM object WHERE filespace > each.id) FROM each WHERE each.id IS NOT NULL)"
     " SELECT id FROM each WHERE id IS NOT NULL UNION SELECT id FROM filespace UNION SELECT filespace FROM object_store"
+    " UNION SELECT filespace FROM object_move"
     " ORDER BY 1"
 )
 _LIVE = "SELECT id FROM session WHERE ended_ns = 0"

@@ -14,7 +14,7 @@ from lucidfs.errors import Code, Fault
 from lucidfs.hub.database.base import AccountRow, FilespaceRow, GrantRow, NodeRow, ObjectStoreRow, Tx
 from lucidfs.hub.operations.live import NOBODY, Live
 from lucidfs.hub.secrets import Secrets
-from lucidfs.hub.stores import place_of, shown_store
+from lucidfs.hub.stores import place_of, shown_place
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys, check_key
 from lucidfs.types import Kind, Role, id_text, id_value
 from lucidfs.wire import management as m
@@ -30,6 +30,7 @@ class Desk(NamedTuple):
         fresh_id: a random number for what the operation makes.
         live: what the hub knows beside the database.
         secrets: seals the keys of buckets; None: this hub keeps none.
+        tried: the bucket that the request names, which answered.
     """
 
     tx: Tx
@@ -38,6 +39,7 @@ class Desk(NamedTuple):
     fresh_id: int
     live: Live = NOBODY
     secrets: Secrets | None = None
+    tried: S3Bucket | None = None
 
 
 class Ended(NamedTuple):
@@ -65,20 +67,20 @@ def get_self(desk: Desk, request: m.GetSelf) -> Outcome:
 def list_filespaces(desk: Desk, request: m.ListFilespaces) -> Outcome:
     grants = {grant.filespace: grant for grant in desk.tx.grants_of_account(desk.account.id)}
     rows = [r for r in desk.tx.filespaces(desk.account.workspace) if desk.account.admin or r.id in grants]
-    return Outcome(m.FilespaceList(filespaces=[_filespace_view(desk.tx, row, grants.get(row.id)) for row in rows]))
+    return Outcome(m.FilespaceList(filespaces=[filespace_view(desk.tx, row, grants.get(row.id)) for row in rows]))
 
 
 def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
-    _need_workspace_admin(desk, "create filespaces")
+    need_workspace_admin(desk, "create filespaces")
     identity, root = id_value(request.id), id_value(request.root)
     if not identity or not root:
         raise Fault(Code.INVALID, "0 is not an id")
     _need_free_name(desk, request.name)
-    if desk.tx.filespace(identity) is not None:
+    if desk.tx.filespace(identity) is not None or desk.tx.object_store(identity) or desk.tx.object_move(identity):
         raise Fault(Code.ID_TAKEN, f"the filespace id {request.id} is taken")
     if desk.tx.node(root) is not None:
         raise Fault(Code.ID_TAKEN, f"the node id {request.root} is taken")
-    store = None if request.store is None else _object_store(desk, identity, request.store)
+    store = None if request.store is None else object_store(desk, identity, request.store)
     row = FilespaceRow(identity, desk.account.workspace, request.name, root, desk.now_ns)
     grant = GrantRow(identity, desk.account.id, int(Role.ADMIN), request.sealed_key)
     desk.tx.insert_filespace(row)
@@ -88,12 +90,12 @@ def create_filespace(desk: Desk, request: m.CreateFilespace) -> Outcome:
     desk.tx.put_grant(grant)
     if store is not None:
         desk.tx.put_object_store(store)
-    return Outcome(_filespace_view(desk.tx, row, grant))
+    return Outcome(filespace_view(desk.tx, row, grant))
 
 
 def check_creates(desk: Desk) -> None:
     """Raises Fault(DENIED) unless the caller may create filespaces."""
-    _need_workspace_admin(desk, "create filespaces")
+    need_workspace_admin(desk, "create filespaces")
 
 
 def bucket_of(config: m.BucketConfig) -> tuple[S3Bucket, S3Keys, str]:
@@ -108,7 +110,8 @@ def bucket_of(config: m.BucketConfig) -> tuple[S3Bucket, S3Keys, str]:
     return bucket, S3Keys(config.access_key, config.secret_key), prefix
 
 
-def _object_store(desk: Desk, filespace: int, config: m.BucketConfig) -> ObjectStoreRow:
+def object_store(desk: Desk, filespace: int, config: m.BucketConfig) -> ObjectStoreRow:
+    """The row for a filespace's bucket, its secret sealed. Raises Fault: INVALID, UNSUPPORTED."""
     if desk.secrets is None:
         raise Fault(Code.UNSUPPORTED, "this hub keeps no secrets, so it cannot use buckets")
     bucket, keys, prefix = bucket_of(config)
@@ -119,15 +122,15 @@ def _object_store(desk: Desk, filespace: int, config: m.BucketConfig) -> ObjectS
 
 
 def rename_filespace(desk: Desk, request: m.RenameFilespace) -> Outcome:
-    row = _administered(desk, request.filespace)
+    row = administered(desk, request.filespace)
     if row.name != request.name:
         _need_free_name(desk, request.name)
         desk.tx.rename_filespace(row.id, request.name)
-    return Outcome(_filespace_view(desk.tx, row._replace(name=request.name), desk.tx.grant(row.id, desk.account.id)))
+    return Outcome(filespace_view(desk.tx, row._replace(name=request.name), desk.tx.grant(row.id, desk.account.id)))
 
 
 def delete_filespace(desk: Desk, request: m.DeleteFilespace) -> Outcome:
-    row = _administered(desk, request.filespace)
+    row = administered(desk, request.filespace)
     if request.name != row.name:
         raise Fault(Code.INVALID, f"the filespace {request.filespace} is not called {request.name!r}: nothing deleted")
     ended = tuple(Ended(g.account, row.id, "the filespace was deleted") for g in desk.tx.grants_of_filespace(row.id))
@@ -139,13 +142,13 @@ def delete_filespace(desk: Desk, request: m.DeleteFilespace) -> Outcome:
 
 
 def list_grants(desk: Desk, request: m.ListGrants) -> Outcome:
-    row = _administered(desk, request.filespace)
+    row = administered(desk, request.filespace)
     views = [_grant_view(desk.tx, grant, row) for grant in desk.tx.grants_of_filespace(row.id)]
     return Outcome(m.GrantList(grants=[view for view in views if view is not None]))
 
 
 def put_grant(desk: Desk, request: m.PutGrant) -> Outcome:
-    filespace = _administered(desk, request.filespace)
+    filespace = administered(desk, request.filespace)
     account = _live_account(desk, request.account)
     role = m.role_value(request.role)
     before = desk.tx.grant(filespace.id, account.id)
@@ -159,7 +162,7 @@ def put_grant(desk: Desk, request: m.PutGrant) -> Outcome:
 
 
 def delete_grant(desk: Desk, request: m.DeleteGrant) -> Outcome:
-    filespace = _administered(desk, request.filespace)
+    filespace = administered(desk, request.filespace)
     account = _account(desk, request.account)
     before = desk.tx.grant(filespace.id, account.id)
     if before is None:
@@ -185,8 +188,8 @@ def list_accounts(desk: Desk, request: m.ListAccounts) -> Outcome:
 
 def create_account(desk: Desk, request: m.CreateAccount) -> Outcome:
     if request.workspace_admin or not request.grants:
-        _need_workspace_admin(desk, "make workspace admins and accounts without a filespace")
-    filespaces = [_administered(desk, grant.filespace) for grant in request.grants]
+        need_workspace_admin(desk, "make workspace admins and accounts without a filespace")
+    filespaces = [administered(desk, grant.filespace) for grant in request.grants]
     if len({row.id for row in filespaces}) != len(filespaces):
         raise Fault(Code.INVALID, "two grants in one filespace")
     if desk.tx.account_by_name(desk.account.workspace, request.name) is not None:
@@ -209,7 +212,7 @@ def create_account(desk: Desk, request: m.CreateAccount) -> Outcome:
 
 
 def revoke_account(desk: Desk, request: m.RevokeAccount) -> Outcome:
-    _need_workspace_admin(desk, "revoke accounts")
+    need_workspace_admin(desk, "revoke accounts")
     row = _live_account(desk, request.account)
     if row.admin and not any(a.admin and not a.revoked_ns and a.id != row.id for a in desk.tx.accounts(row.workspace)):
         raise Fault(Code.INVALID, f"{row.name} is the last workspace admin: make another one first")
@@ -227,7 +230,7 @@ def revoke_account(desk: Desk, request: m.RevokeAccount) -> Outcome:
 def rotate_account(desk: Desk, request: m.RotateAccount) -> Outcome:
     row = _live_account(desk, request.account)
     if row.id != desk.account.id:
-        _need_workspace_admin(desk, "rotate the token of another account")
+        need_workspace_admin(desk, "rotate the token of another account")
     sealed = {id_value(key.filespace): key.sealed_key for key in request.keys}
     grants = desk.tx.grants_of_account(row.id)
     if len(sealed) != len(request.keys) or sealed.keys() != {grant.filespace for grant in grants}:
@@ -265,14 +268,15 @@ def account_view(tx: Tx, row: AccountRow, only: set[int] | None = None) -> m.Acc
     )
 
 
-def _filespace_view(tx: Tx, row: FilespaceRow, grant: GrantRow | None) -> m.FilespaceView:
+def filespace_view(tx: Tx, row: FilespaceRow, grant: GrantRow | None) -> m.FilespaceView:
+    """A filespace as the API tells it to whoever has this grant."""
     return m.FilespaceView(
         id=id_text(row.id),
         name=row.name,
         created=m.time_text(row.created_ns),
         role=m.role_name(Role(grant.role)) if grant is not None else None,
         sealed_key=grant.sealed_key if grant is not None else b"",
-        store=shown_store(tx, row.id),
+        store=shown_place(tx.object_store(row.id)),
     )
 
 
@@ -291,12 +295,13 @@ def _made_grant_view(grant: GrantRow, filespace: FilespaceRow, account: AccountR
     )
 
 
-def _need_workspace_admin(desk: Desk, what: str) -> None:
+def need_workspace_admin(desk: Desk, what: str) -> None:
+    """Raises Fault(DENIED), naming what was asked for."""
     if not desk.account.admin:
         raise Fault(Code.DENIED, f"the account {desk.account.name} may not {what}: that needs a workspace admin")
 
 
-def _administered(desk: Desk, filespace: str) -> FilespaceRow:
+def administered(desk: Desk, filespace: str) -> FilespaceRow:
     """The filespace, if the caller administers it."""
     row = desk.tx.filespace(id_value(filespace))
     if row is None or row.workspace != desk.account.workspace:
