@@ -1,11 +1,13 @@
-"""All tests on another object store: filespaces that tests make get a bucket of a real S3 server."""
+"""All tests on another object store: filespaces that tests make get a place in a bucket of a real S3 server."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,12 +22,29 @@ from lucidfs.wire.management import BucketConfig, FilespaceView
 
 _BUCKET = "filespaces"
 _NUMBERS = itertools.count(1)
+_servers: list[RadosGateway] = []  # the one of this run, while it has one
+
+
+def in_buckets() -> bool:
+    """Whether this run is to put objects in a bucket."""
+    return os.environ.get("LUCID_TEST_STORE", "") == "s3"
 
 
 @contextmanager
 def objects_in_a_bucket() -> Iterator[None]:
-    """While it lasts, `Administration.create_filespace` makes filespaces in a bucket, each below its own prefix."""
-    plain = Administration.create_filespace
+    """While it lasts, filespaces that tests make are in a bucket, each below its own prefix.
+
+    Those made by `Administration.create_filespace` in this process, and by the shell of `tests.integration.lucid`.
+    Hubs of this process, and those that it starts, may use a bucket on this machine.
+    """
+    plain_create, plain_check = Administration.create_filespace, bucket_check.check_bucket
+
+    def create(self: Administration, name: str, store: BucketConfig | None = None) -> FilespaceView:
+        return plain_create(self, name, store or _fresh_place())
+
+    def check(*arguments: Any, **options: Any) -> None:
+        plain_check(*arguments, **{**options, "private": True})
+
     with RadosGateway() as server, pytest.MonkeyPatch.context() as patch:
         http = Http()
         keys = S3Keys(server.access_key, server.secret_key)
@@ -33,19 +52,42 @@ def objects_in_a_bucket() -> Iterator[None]:
         with http.request("PUT", client.url("PUT", ""), {"Content-Length": "0"}) as answer:
             assert answer.status == 200
         http.close()
-
-        def create(self: Administration, name: str, store: BucketConfig | None = None) -> FilespaceView:
-            bucket = BucketConfig(
-                bucket=_BUCKET,
-                prefix=f"{os.getpid()}-{next(_NUMBERS)}",
-                region=server.region,
-                endpoint=server.endpoint,
-                access_key=server.access_key,
-                secret_key=server.secret_key,
-            )
-            return plain(self, name, store or bucket)
-
         patch.setattr(Administration, "create_filespace", create)
-        patch.setattr(bucket_check, "_check_endpoint", lambda bucket, private: None)
+        patch.setattr(bucket_check, "check_bucket", check)
         patch.setenv("LUCID_HUB_ALLOW_PRIVATE_ENDPOINTS", "1")
-        yield
+        _servers.append(server)
+        try:
+            yield
+        finally:
+            _servers.remove(server)
+
+
+def environment_of_a_shell() -> dict[str, str]:
+    """What `lucid hub start` and `lucid filespace create` need to use the bucket; nothing when there is none."""
+    if not _servers:
+        return {}
+    return {
+        "AWS_ACCESS_KEY_ID": _servers[0].access_key,
+        "AWS_SECRET_ACCESS_KEY": _servers[0].secret_key,
+        "LUCID_HUB_ALLOW_PRIVATE_ENDPOINTS": "1",
+    }
+
+
+def options_of_create(arguments: Sequence[str | Path]) -> list[str]:
+    """What makes a `lucid filespace create` use a fresh place in the bucket; nothing for others and without one."""
+    if not _servers or arguments[:2] != ("filespace", "create") or "--store" in arguments:
+        return []
+    place = _fresh_place()
+    return ["--store", f"s3://{place.bucket}/{place.prefix}", "--region", place.region, "--endpoint", place.endpoint]
+
+
+def _fresh_place() -> BucketConfig:
+    server = _servers[0]
+    return BucketConfig(
+        bucket=_BUCKET,
+        prefix=f"{os.getpid()}-{next(_NUMBERS)}",
+        region=server.region,
+        endpoint=server.endpoint,
+        access_key=server.access_key,
+        secret_key=server.secret_key,
+    )

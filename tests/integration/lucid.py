@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.other_store import environment_of_a_shell, options_of_create
+
 COMMAND = [sys.executable, "-m", "lucidfs.cli"]
 TIMEOUT_S = 60.0
 
@@ -47,12 +49,13 @@ class Lucid:
         temporary.mkdir(exist_ok=True)
         kept |= {"TMPDIR": str(temporary), "XDG_STATE_HOME": str(temporary)}
         own = {"LUCIDLINK_HUB": self.hub, "LUCIDLINK_TOKEN": self.token, "HOME": str(self.folder)}
-        return {**kept, **{key: value for key, value in own.items() if value}, "PYTHONWARNINGS": "error"}
+        own = {key: value for key, value in own.items() if value}
+        return {**kept, **environment_of_a_shell(), **own, "PYTHONWARNINGS": "error"}
 
     def run(self, *arguments: str | Path) -> Ended:
         """Run a command to its end. Fails on any traceback."""
         done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
+            [*COMMAND, *map(str, arguments), *options_of_create(arguments)],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,

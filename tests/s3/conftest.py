@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
 
 import pytest
 
-from lucidfs.clock import SystemClock
 from lucidfs.hub.settings import HubSettings
-from lucidfs.objects.http import Http
-from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
-from lucidfs.objects.s3.client import S3Client
 from lucidfs.testing.hubs import new_hub
+from lucidfs.testing.rclone import RcloneServer
 from lucidfs.testing.s3 import RadosGateway
-from tests.s3.kit import Bucket
+from tests.s3.kit import Bucket, fresh_bucket
 from tests.world import Client, World
-
-NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[RadosGateway]:
     """The server; a run that must test everything (CI) fails without it, others skip these tests."""
-    missing = RadosGateway.missing()
-    if missing:
-        message = f"no S3 server to test with: {missing}"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+    _need(RadosGateway.missing())
     with RadosGateway() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def second_server() -> Iterator[RcloneServer]:
+    """Another implementation, which ignores conditions; without it the same as without the first."""
+    _need(RcloneServer.missing())
+    with RcloneServer() as server:
+        yield server
+
+
+def _need(missing: str) -> None:
+    if not missing:
+        return
+    message = f"no S3 server to test with: {missing}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 @pytest.fixture
 def bucket(s3_server: RadosGateway) -> Iterator[Bucket]:
     """A fresh bucket and a client of it."""
-    http = Http()
-    where = S3Bucket(f"bucket-{next(NUMBERS)}", s3_server.region, s3_server.endpoint)
-    client = S3Client(where, S3Keys(s3_server.access_key, s3_server.secret_key), SystemClock(), http)
-    with http.request("PUT", client.url("PUT", ""), {"Content-Length": "0"}) as answer:
-        assert answer.status == 200
-    yield Bucket(s3_server, client, http)
-    http.close()
+    with fresh_bucket(s3_server) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from lucidfs.clock import SystemClock
 from lucidfs.objects.http import Http
+from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
 from lucidfs.objects.s3.client import S3Client
+from lucidfs.testing.rclone import RcloneServer
 from lucidfs.testing.s3 import RadosGateway
 from lucidfs.wire.management import BucketConfig
 from lucidlink import S3DataStoreConfig
+
+_NUMBERS = itertools.count(1)
 
 
 class Bucket(NamedTuple):
     """A bucket, who serves it, and a client of it."""
 
-    server: RadosGateway
+    server: RadosGateway | RcloneServer
     client: S3Client
     http: Http
 
@@ -54,3 +62,15 @@ class Bucket(NamedTuple):
             "endpoint": self.server.endpoint,
         }
         return S3DataStoreConfig(**{**fields, **other})
+
+
+@contextmanager
+def fresh_bucket(server: RadosGateway | RcloneServer) -> Iterator[Bucket]:
+    """An empty bucket and a client of it."""
+    http = Http()
+    where = S3Bucket(f"bucket-{next(_NUMBERS)}", server.region, server.endpoint)
+    client = S3Client(where, S3Keys(server.access_key, server.secret_key), SystemClock(), http)
+    with http.request("PUT", client.url("PUT", ""), {"Content-Length": "0"}) as answer:
+        assert answer.status == 200
+    yield Bucket(server, client, http)
+    http.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import lucidlink
+from lucidfs.testing.s3 import RadosGateway
 from lucidfs.types import Role
 from lucidlink import S3Credentials
 from lucidlink.connect_models import LinkRequest
@@ -349,11 +350,11 @@ def test_an_object_that_was_replaced_or_deleted(client: Client, s3_world: World,
     assert fs.read_file("/replaced") == BODY[::-1]
 
 
-def test_keys_that_were_revoked(client: Client, bucket: Bucket, store: str) -> None:
-    server, connect = bucket.server, client.filespace.connect
+def test_keys_that_were_revoked(client: Client, s3_server: RadosGateway, bucket: Bucket, store: str) -> None:
+    connect = client.filespace.connect
     bucket.put("a", b"hello")
     connect.link_file("/a", store, "a")
-    stranger = server.new_user("stranger")
+    stranger = s3_server.new_user("stranger")
     with pytest.raises(ValueError, match=r"access_key: .*AccessDenied"):
         connect.rekey_data_store(store, new_access_key=stranger[0], new_secret_key=stranger[1])
     assert client.fs.read_file("/a") == b"hello"

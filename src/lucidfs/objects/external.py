@@ -92,6 +92,13 @@ def requested(http: Http, source: Source, headers: dict[str, str]) -> Iterator[A
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
+def _check_same(answer: Answer, source: Source) -> None:
+    """Raises Fault(REPLACED) when bytes of another object come, from a server that does not know If-Match."""
+    etag = answer.headers.get("ETag", "").removeprefix("W/").strip('"')
+    if answer.status in (200, 206) and source.etag and etag and etag != source.etag:
+        raise Fault(Code.REPLACED, f"{source.what}: the object was replaced; link it again")
+
+
 class ExternalStore:
     """An `ObjectStore` that can only `get`.
 
@@ -120,6 +127,7 @@ class ExternalStore:
             headers["If-Match"] = f'"{source.etag}"'
         http = self._guarded if source.redirects and not source.private else self._http
         with requested(http, source, headers) as answer:
+            _check_same(answer, source)
             try:
                 return ranged_body(answer, offset, length, source.what, source.size)
             except EOFError as error:

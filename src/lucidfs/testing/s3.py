@@ -191,7 +191,7 @@ class RadosGateway:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,  # Ctrl-C is for the tests, which stop it then
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         self._processes.append(process)
 
@@ -230,7 +230,7 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child: the kernel ends it when the thread that started it ends, however that happens (Linux)."""
     try:
         import ctypes

@@ -175,11 +175,11 @@ def ranged_body(answer: Answer, offset: int, length: int, what: str, size: int |
         EOFError: the object ends before the range does.
         Fault: REPLACED (the object has another size), CORRUPT (other bytes than asked for); and as `refused` tells.
     """
-    if answer.status == 200:  # a server that knows no ranges sends the whole object
+    if answer.status == 200 and not _is_part(answer):  # a server that knows no ranges sends the whole object
         if answer.length is not None and size is not None and answer.length != size:
             raise Fault(Code.REPLACED, f"{what}: it has {answer.length} bytes, no longer {size}; link it again")
         body = answer.read()[offset : offset + length]
-    elif answer.status == 206:
+    elif answer.status in (200, 206):
         span = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if span is not None and size is not None and span[3] not in ("*", str(size)):
             raise Fault(Code.REPLACED, f"{what}: it has {span[3]} bytes, no longer {size}; link it again")
@@ -195,6 +195,12 @@ def ranged_body(answer: Answer, offset: int, length: int, what: str, size: int |
     if len(body) > length:
         raise Fault(Code.CORRUPT, f"{what}: the server sent more bytes than it was asked for")
     return body
+
+
+def _is_part(answer: Answer) -> bool:
+    """Whether a 200 has the range that its headers tell: `rclone serve s3` says 200 where others say 206."""
+    span = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    return span is not None and answer.length == int(span[2]) - int(span[1]) + 1
 
 
 def parse_xml(body: bytes) -> ElementTree.Element:
