@@ -27,6 +27,7 @@ from lucidfs.types import FilespaceId
 from lucidfs.wire.transport import Transport
 from lucidfs.wire.websocket import WebSocketTransport
 from tests.engines import CLOCK, Prepared, local_hub, prepare
+from tests.other_store import put_in_bucket
 
 
 class DirectStore:
@@ -137,8 +138,9 @@ async def in_process(folder: Path) -> AsyncIterator[Hubs]:
 
 @asynccontextmanager
 async def real_sockets(folder: Path) -> AsyncIterator[Hubs]:
-    """A hub with sockets, a gateway and a folder of objects."""
+    """A hub with sockets, a gateway and a folder of objects, or a bucket where tests run on one."""
     prepared = prepare(folder)
+    put_in_bucket(prepared.data, prepared.filespace)
     hub = await asyncio.get_running_loop().run_in_executor(None, HubThread, prepared.data)
     hubs = Hubs(prepared, None, hub.url, None)
     try:

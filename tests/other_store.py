@@ -14,6 +14,11 @@ import pytest
 from lucidfs.clock import SystemClock
 from lucidfs.engine.administration import Administration
 from lucidfs.hub import bucket_check
+from lucidfs.hub.bootstrap import DATABASE_FILE
+from lucidfs.hub.database.base import ObjectStoreRow
+from lucidfs.hub.database.sqlite import SqliteDatabase
+from lucidfs.hub.secrets import load_secrets
+from lucidfs.hub.stores import place_of
 from lucidfs.objects.http import Http
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
 from lucidfs.objects.s3.client import S3Client
@@ -25,16 +30,12 @@ _NUMBERS = itertools.count(1)
 _servers: list[RadosGateway] = []  # the one of this run, while it has one
 
 
-def in_buckets() -> bool:
-    """Whether this run is to put objects in a bucket."""
-    return os.environ.get("LUCID_TEST_STORE", "") == "s3"
-
-
 @contextmanager
 def objects_in_a_bucket() -> Iterator[None]:
     """While it lasts, filespaces that tests make are in a bucket, each below its own prefix.
 
-    Those made by `Administration.create_filespace` in this process, and by the shell of `tests.integration.lucid`.
+    Those made by `Administration.create_filespace` in this process, by the shell of `tests.integration.lucid`, and
+    by those who ask for `put_in_bucket`.
     Hubs of this process, and those that it starts, may use a bucket on this machine.
     """
     plain_create, plain_check = Administration.create_filespace, bucket_check.check_bucket
@@ -60,6 +61,21 @@ def objects_in_a_bucket() -> Iterator[None]:
             yield
         finally:
             _servers.remove(server)
+
+
+def put_in_bucket(data: Path, filespace: int) -> None:
+    """The same for a filespace that was written into the database of a hub that does not run yet."""
+    if not _servers:
+        return
+    place = _fresh_place()
+    sealed = load_secrets(data, os.urandom).seal(place.secret_key, place_of(filespace))
+    row = ObjectStoreRow(
+        filespace, place.bucket, f"{place.prefix}/", place.region, place.endpoint, False, place.access_key, sealed
+    )
+    database = SqliteDatabase(data / DATABASE_FILE)
+    database.begin().put_object_store(row)
+    database.commit()
+    database.close()
 
 
 def environment_of_a_shell() -> dict[str, str]:

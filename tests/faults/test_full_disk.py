@@ -183,6 +183,7 @@ def _copy(old: Path, new: Path) -> None:
     (new / "spare").write_bytes(bytes(2 * MIB))  # what a relieved disk has in hand
 
 
+@pytest.mark.folder
 @pytest.mark.logs("lucidfs")
 def test_a_full_disk_under_the_objects(tmp_path: Path) -> None:
     data, token = new_data(tmp_path)

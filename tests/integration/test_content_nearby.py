@@ -15,6 +15,7 @@ from lucidfs.objects.local import LocalStore
 from tests.world import World
 
 
+@pytest.mark.folder
 def test_bodies_do_not_pass_the_gateway(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a body went through the gateway")
@@ -40,6 +41,7 @@ def test_what_stands_in_the_database_comes_through_the_gateway(world: World) -> 
         assert client.fs.read_file("/file") == data
 
 
+@pytest.mark.folder
 def test_both_ways_lead_to_the_same_objects(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     data = os.urandom(9 * MIB)
     with world.client() as client:
@@ -63,6 +65,7 @@ class Closed(LocalStore):
         raise Fault(Code.DENIED, "closed")
 
 
+@pytest.mark.folder
 def test_a_folder_that_closes_meanwhile_is_left_for_the_gateway(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ def refused(call: Callable[[Filesystem], object], fs: Filesystem, path: str) -> 
     assert caught.value.filename == path
 
 
+@pytest.mark.folder
 @pytest.mark.parametrize("tamper", IN_THE_STORE, ids=lambda tamper: tamper.__name__)
 def test_objects(tampered: Callable[[Callable[[Path], None]], Filesystem], tamper: Callable[[Path], None]) -> None:
     fs = tampered(tamper)

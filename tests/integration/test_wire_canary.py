@@ -95,6 +95,7 @@ def tap(world: World) -> Iterator[Tap]:
     found.close()
 
 
+@pytest.mark.folder
 def test_nothing_planted_travels(world: World, tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearby, "open_folder", lambda told: None)  # bodies travel too
     assert isinstance(world.hub, HubThread)

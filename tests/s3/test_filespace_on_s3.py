@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -23,6 +25,8 @@ from lucidfs.testing.faultproxy import FaultProxy
 from lucidfs.testing.hubs import HubThread, new_hub
 from lucidfs.types import FilespaceId, ObjectId
 from tests.integration.lucid import Lucid
+from tests.integration.test_canary import needles, plant
+from tests.integration.test_wire_canary import Tap
 from tests.s3.kit import Bucket
 from tests.world import Client, World
 
@@ -177,13 +181,56 @@ def test_fsck_looks_into_the_bucket(world: World, on_s3: Client, bucket: Bucket)
     assert found == {("missing", lost[-16:]), ("short", short[-16:])}
 
 
-def test_what_the_bucket_lost_is_an_error_and_nothing_else(world: World, on_s3: Client, bucket: Bucket) -> None:
+def _flip(bucket: Bucket, key: str, body: bytes) -> None:
+    bucket.client.put(key, body[: len(body) // 2] + bytes((body[len(body) // 2] ^ 1,)) + body[len(body) // 2 + 1 :])
+
+
+def _cut(bucket: Bucket, key: str, body: bytes) -> None:
+    bucket.client.put(key, body[:-1])
+
+
+def _remove(bucket: Bucket, key: str, body: bytes) -> None:
+    bucket.client.delete(key)
+
+
+def _swap(bucket: Bucket, key: str, body: bytes) -> None:
+    other = next(stored for stored in bucket.stored() if stored != key)
+    bucket.client.put(key, bucket.client.get(other, 0, bucket.client.head(other).size))
+
+
+@pytest.mark.parametrize("tamper", [_flip, _cut, _remove, _swap], ids=lambda tamper: tamper.__name__)
+def test_what_the_bucket_lost_is_an_error_and_nothing_else(
+    world: World, on_s3: Client, bucket: Bucket, tamper: Callable[[Bucket, str, bytes], None]
+) -> None:
     on_s3.fs.write_file("/big", BIG)
-    for key in bucket.stored():
-        body = bucket.client.get(key, 0, bucket.client.head(key).size)
-        bucket.client.put(key, body[: len(body) // 2] + bytes((body[len(body) // 2] ^ 1,)) + body[len(body) // 2 + 1 :])
-    with world.client() as other, pytest.raises(OSError, match="/big"):
-        other.fs.read_file("/big")
+    on_s3.fs.write_file("/small", b"small")
+    keys = bucket.stored()
+    for key in keys:
+        tamper(bucket, key, bucket.client.get(key, 0, bucket.client.head(key).size))
+    with world.client() as other:
+        with pytest.raises(OSError) as caught:
+            other.fs.read_file("/big")
+        assert (caught.value.errno, caught.value.filename) == (errno.EIO, "/big")
+        assert other.fs.read_file("/small") == b"small"
+
+
+def test_nothing_planted_travels_to_the_bucket(world: World, bucket: Bucket) -> None:
+    server = urlsplit(bucket.server.endpoint)
+    assert server.hostname
+    assert server.port
+    tap = Tap((server.hostname, server.port))
+    try:
+        world.store = bucket.store("films", endpoint=f"http://127.0.0.1:{tap.port}")
+        world.name = world.new_filespace()
+        plant(world)
+        streams = [bytes(stream) for stream in tap.streams]
+    finally:
+        tap.close()
+    for seen in (b"PUT /", b"GET /", b"films/"):
+        assert any(seen in stream for stream in streams), "what may be read is found, so it was looked at"
+    secrets = (world.token.rpartition(":")[2], bucket.server.secret_key)
+    pattern = re.compile(b"|".join(map(re.escape, needles(*secrets))), re.IGNORECASE)
+    assert not [match for stream in streams if (match := pattern.search(stream))]
 
 
 def test_nothing_readable_is_in_the_bucket_and_no_secret_at_the_hub(
