@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -68,14 +68,6 @@ def in_buckets() -> bool:
     return os.environ.get("LUCID_TEST_STORE", "") == "s3"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if in_buckets():
-        skip = pytest.mark.skip(reason="looks into the hub's own object folder")
-        for item in items:
-            if item.get_closest_marker("folder"):
-                item.add_marker(skip)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _store_of_filespaces() -> Iterator[None]:
     """With LUCID_TEST_STORE=s3 the filespaces that tests make have their objects in a bucket."""
@@ -86,6 +78,19 @@ def _store_of_filespaces() -> Iterator[None]:
 
     with objects_in_a_bucket():
         yield
+
+
+# --- which tests run, and in which process ----------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one process, as fixtures of modules want it; those that share an S3 server too."""
+    no_folder = pytest.mark.skip(reason="looks into the hub's own object folder")
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "s3" else str(item.path)))
+        if in_buckets() and item.get_closest_marker("folder"):
+            item.add_marker(no_folder)
 
 
 # --- what must be gone at the end -------------------------------------------------------------------------------
@@ -128,6 +133,8 @@ def children() -> Iterator[tuple[int, str]]:
 
 
 SURROUNDINGS = pytest.StashKey[Surroundings]()
+LEFT_BEHIND = "left behind"
+left_by_workers: list[str] = []
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -142,10 +149,21 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     found = surroundings.left_over()
     shutil.rmtree(surroundings.folder, ignore_errors=True)
     ours = not any("ecosystem" in argument for argument in session.config.args)  # other libraries leave threads
+    found += left_by_workers
+    told: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:  # a worker's own output is not seen
+        told[LEFT_BEHIND] = found
+        return
     if found and ours and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if found:
         print("\nleft behind by the tests:\n  " + "\n  ".join(found))
+
+
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker of xdist has ended."""
+    told: dict[str, list[str]] = getattr(node, "workeroutput", {})  # none from one that died
+    left_by_workers.extend(told.get(LEFT_BEHIND, []))
 
 
 # --- a hub for those who need one -------------------------------------------------------------------------------

@@ -61,7 +61,11 @@ def test_every_changed_byte_is_noticed() -> None:
         assert refused(ALICE, bytes(bad)) is Code.CORRUPT, index
 
 
-@pytest.mark.parametrize("data", [b"\x01", sealed()[:-1], sealed() + b"!", b"\x02" + sealed()[1:], bytes(93)])
+@pytest.mark.parametrize(
+    "data",
+    [b"\x01", sealed()[:-1], sealed() + b"!", b"\x02" + sealed()[1:], bytes(93)],
+    ids=["short", "cut", "longer", "of another version", "zeros"],
+)
 def test_malformed_bytes_are_refused(data: bytes) -> None:
     assert refused(ALICE, data) is Code.CORRUPT
 
