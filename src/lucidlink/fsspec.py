@@ -85,6 +85,8 @@ class LucidLinkFileSystem(Transfers):
         return f"lucidlink:{self._terms.hub}"
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_closed"):  # seen in a traceback
+            return f"<{type(self).__name__} whose options were refused>"
         return f"<{type(self).__name__} hub={self._terms.hub!r}{' closed' if self._closed else ''}>"
 
     __str__ = __repr__

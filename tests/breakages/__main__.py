@@ -40,7 +40,7 @@ def noticed_by(breakage: Breakage) -> str:
         text = file.read_text()
         assert text.count(breakage.old) == 1, f"{breakage.what}: its text stands {text.count(breakage.old)} times"
         file.write_text(text.replace(breakage.old, breakage.new))
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *breakage.tests.split()]
+        command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider", *breakage.tests.split()]
         environment = {**os.environ, "PYTHONPATH": str(source)}
         ran = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_LIMIT_S, check=False

@@ -96,12 +96,15 @@ def frame() -> pd.DataFrame:
 # --- the table --------------------------------------------------------------------------------------------------
 
 
+LIBRARY = "library"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--libraries", metavar="FILE", help="write the table of libraries there")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "library(name, what): which library is used for what")
+    config.addinivalue_line("markers", f"{LIBRARY}(name, what): which library is used for what")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -113,26 +116,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:  # their warnings are theirs, and what they forget to close too
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("default"))
+            item.user_properties += [(LIBRARY, tuple(mark.args[:2])) for mark in item.iter_markers(LIBRARY)]
 
 
-OUTCOMES = pytest.StashKey[dict[tuple[str, str], str]]()
+outcomes: dict[tuple[str, str], str] = {}
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report = yield
-    outcomes = item.config.stash.setdefault(OUTCOMES, {})
-    for mark in item.iter_markers("library"):
-        if report.failed or report.when == "call":
-            key = mark.args[0], mark.args[1]
-            outcomes[key] = "fails" if report.failed or outcomes.get(key) == "fails" else "works"
-    return report
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """What ran here or in a worker of xdist."""
+    for kind, value in report.user_properties:
+        if kind == LIBRARY and (report.failed or report.when == "call"):
+            name, what = value
+            outcomes[name, what] = "fails" if report.failed or outcomes.get((name, what)) == "fails" else "works"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     target = session.config.getoption("--libraries")
-    outcomes = session.config.stash.get(OUTCOMES, {})
-    if not target or not outcomes:
+    if not target or not outcomes or hasattr(session.config, "workerinput"):  # xdist's workers leave it to their head
         return
     path = Path(session.config.rootpath, target)
     rows = dict(_rows(path.read_text())) if path.exists() else {}

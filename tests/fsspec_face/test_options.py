@@ -66,6 +66,13 @@ def test_a_wrong_option_is_named(shared: World, options: dict[str, Any], named: 
     assert shared.tokens["admin"] not in str(refused.value)
 
 
+def test_what_was_refused_can_be_shown() -> None:
+    half = FS.__new__(FS)  # as the frames of a traceback hold it
+    with pytest.raises(lucidlink.ConfigurationError):
+        FS.__init__(half, token="nonsense")
+    assert repr(half) == str(half) == "<LucidLinkFileSystem whose options were refused>"
+
+
 def test_options_of_http_drivers_are_ignored(shared: World) -> None:
     fs = FS(token=shared.tokens["admin"], hub=shared.hub.url, client_kwargs={"trust_env": True})
     assert "client_kwargs" not in fs.options
