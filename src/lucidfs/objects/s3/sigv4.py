@@ -7,6 +7,7 @@ themselves. Pure: time is an argument.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import time
@@ -45,15 +46,7 @@ def presign(
     assert 0 < expires_s <= EXPIRES_S_MAX, expires_s
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s))
     scope = f"{stamp[:8]}/{bucket.region}/s3/aws4_request"
-    parameters = {
-        **(query or {}),
-        "X-Amz-Algorithm": _ALGORITHM,
-        "X-Amz-Credential": f"{keys.access_key}/{scope}",
-        "X-Amz-Date": stamp,
-        "X-Amz-Expires": str(expires_s),
-        "X-Amz-SignedHeaders": "host",
-    }
-    text = "&".join(f"{encode(name)}={encode(parameters[name])}" for name in sorted(parameters))
+    text = _query(f"{keys.access_key}/{scope}", stamp, expires_s, tuple((query or {}).items()))
     base, path = bucket.base, bucket.path(key)
     request = "\n".join((method, path or "/", text, f"host:{_host(base)}", "", "host", "UNSIGNED-PAYLOAD"))
     to_sign = "\n".join((_ALGORITHM, stamp, scope, hashlib.sha256(request.encode()).hexdigest()))
@@ -61,6 +54,24 @@ def presign(
     return f"{base}{_on_the_wire(path)}?{text}&X-Amz-Signature={signature}"
 
 
+# A hub signs hundreds of URLs in one second: what they share is made once.
+
+
+@functools.lru_cache(maxsize=64)
+def _query(credential: str, stamp: str, expires_s: int, more: tuple[tuple[str, str], ...]) -> str:
+    """The parameters in their order, encoded."""
+    parameters = {
+        **dict(more),
+        "X-Amz-Algorithm": _ALGORITHM,
+        "X-Amz-Credential": credential,
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": str(expires_s),
+        "X-Amz-SignedHeaders": "host",
+    }
+    return "&".join(f"{encode(name)}={encode(parameters[name])}" for name in sorted(parameters))
+
+
+@functools.lru_cache(maxsize=64)
 def _signing_key(secret: str, scope: str) -> bytes:
     key = b"AWS4" + secret.encode()
     for part in scope.split("/"):
@@ -72,6 +83,7 @@ def _hmac(key: bytes, text: str) -> bytes:
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
+@functools.lru_cache(maxsize=64)
 def _host(base: str) -> str:
     """The Host header that HTTP clients send: without the port that the scheme stands for."""
     parts = urlsplit(base)
