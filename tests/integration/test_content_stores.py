@@ -18,7 +18,7 @@ from lucidfs.errors import Code, Fault
 from lucidfs.limits import FRAME_BYTES, KIB, MIB
 from lucidfs.objects.base import ObjectName, ObjectStat, ObjectStore
 from lucidfs.types import FilespaceId
-from tests.contents import SMALL_CACHES, Hubs, in_process, read_all, read_at, real_sockets
+from tests.contents import SMALL_CACHES, Client, Hubs, in_process, read_all, read_at, real_sockets
 
 Test = Callable[[Hubs], Awaitable[None]]
 
@@ -300,6 +300,42 @@ def test_a_sync_waits_for_the_flushes_that_began_before_it(tmp_path: Path) -> No
         await handle.close()
 
     run(tmp_path, test)
+
+
+def test_a_file_that_the_disk_cache_could_not_hold_leaves_it_to_others(tmp_path: Path) -> None:
+    """Only its head and what jumps read of it is kept: the whole would push out all else and then its own beginning."""
+
+    async def test(hubs: Hubs) -> None:
+        settings = EngineSettings(cache_folder=tmp_path / "cache", disk_cache_bytes=48 * MIB, memory_cache_bytes=MIB)
+        hook = Hook()
+        reader = await hubs.client(settings=settings, below=hook)
+        for path, size in (("/short", 4 * MIB), ("/long", 32 * MIB)):
+            handle = await reader.files.open(path, write=True, create=True, truncate=True)
+            await handle.write(0, os.urandom(size))
+            await handle.close()
+        await _read_through(reader, "/short")
+        await _read_through(reader, "/long")
+        hook.store.gets.clear()
+        await _read_through(reader, "/short")
+        handle = await reader.files.open("/long")
+        await read_at(handle, 100, 100)
+        assert hook.store.gets == [], "the short one and the head of the long one are on disk"
+        await read_at(handle, 30 * MIB, 100)
+        assert hook.store.gets, "the rest of the long one is not"
+        hook.store.gets.clear()
+        await read_at(handle, 30 * MIB + 200, 100)
+        assert hook.store.gets == [], "what a jump read is"
+        await handle.close()
+
+    run(tmp_path, test)
+
+
+async def _read_through(client: Client, path: str) -> None:
+    handle = await client.files.open(path)
+    view, offset = memoryview(bytearray(MIB)), 0
+    while count := await handle.read(offset, view):
+        offset += count
+    await handle.close()
 
 
 def test_the_disk_cache_is_bounded_and_survives_a_restart(tmp_path: Path) -> None:

@@ -92,9 +92,18 @@ class FrameSource:
 
     def prefetch(self, content: ContentMap, first: int, end: int, path: str) -> None:
         """Begin to fetch the frames [first, end), which will be asked for soon; trouble is left to whoever asks."""
+        keep = first * FRAME_BYTES < READ_AHEAD_BYTES_MAX or self._fits_on_disk(content.size)
         _, _, fresh = self._sort(content.parts(first, end))
         for run in self._runs(fresh):
-            self._start(run, path, content.small)
+            self._start(run, path, content.small, keep)
+
+    def _fits_on_disk(self, size: int) -> bool:
+        """Whether a file that is read from its start to its end would still be there for the next time.
+
+        The disk cache drops what was used least lately, so a longer one would push out everything else and then its
+        own beginning: each byte written and none read again. Of such files only what jumps read is kept, and the head.
+        """
+        return self._disk is not None and size <= self._disk.bytes_max // 2
 
     def _sort(self, extents: Iterable[Extent]) -> tuple[Plains, set[Flight], list[Extent]]:
         """What is in memory, what is under way, and what is neither, in parts that are one request each at most."""
@@ -124,8 +133,8 @@ class FrameSource:
                 fresh.append(_part(extent, begin, extent.count))
         return plains, flights, fresh
 
-    def _start(self, run: list[Extent], path: str, small: bytes) -> Flight:
-        task = asyncio.create_task(self._fly(run, path, small))
+    def _start(self, run: list[Extent], path: str, small: bytes, keep: bool = True) -> Flight:
+        task = asyncio.create_task(self._fly(run, path, small, keep))
         keys = [key for extent in run for key in keys_of(extent)]
         for key in keys:
             self._flights[key] = task
@@ -158,7 +167,7 @@ class FrameSource:
     def _on_disk(self, key: FrameKey) -> bool:
         return self._disk is not None and self._disk.has(key)
 
-    async def _fly(self, run: list[Extent], path: str, small: bytes) -> Plains:
+    async def _fly(self, run: list[Extent], path: str, small: bytes, keep: bool) -> Plains:
         first = run[0]
         if not first.object:
             return await self._bodies.run(lambda: self._open(run, _small_part(run, small), path, keep=False))
@@ -167,8 +176,9 @@ class FrameSource:
             if plains is not None:
                 return plains
         if first.object < 0:
-            return await self._externals.fetch(first, _sealed_bytes(run), partial(self._take_plain, run))
-        then = partial(self._open, run, path=path, keep=not self._bodies.nearby)  # one copy on this disk is enough
+            return await self._externals.fetch(first, _sealed_bytes(run), partial(self._take_plain, run, keep=keep))
+        keep = keep and not self._bodies.nearby  # one copy on this disk is enough
+        then = partial(self._open, run, path=path, keep=keep)
         try:
             return await self._bodies.get(first.object, first.offset, _sealed_bytes(run), then)
         except Fault as fault:
@@ -200,7 +210,7 @@ class FrameSource:
             self._disk.put(sealed)
         return plains
 
-    def _take_plain(self, run: list[Extent], body: bytes) -> Plains:
+    def _take_plain(self, run: list[Extent], body: bytes, keep: bool) -> Plains:
         """Keep frames that came as plaintext in the caches, sealed on disk. Runs in a worker."""
         view = memoryview(body)
         plains: Plains = {}
@@ -211,7 +221,7 @@ class FrameSource:
                 room[:] = view[start : start + length]
                 start += length
         self.memory.put_all(plains)
-        if self._disk is not None:
+        if keep and self._disk is not None:
             self._disk.put([(key, memoryview(self._frames.seal_stored(plain, *key))) for key, plain in plains.items()])
         return plains
 

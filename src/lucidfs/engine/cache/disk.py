@@ -74,7 +74,7 @@ class DiskCache:
 
     def __init__(self, folder: Path, bytes_max: int, random: Callable[[int], bytes]) -> None:
         self._folder = folder
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
         self._segment_max = max(1, min(_SEGMENT_BYTES_MAX, bytes_max // _SEGMENTS_MIN))
         self._random = random
         self._lock = threading.Lock()
@@ -184,7 +184,7 @@ class DiskCache:
         return segment
 
     def _make_room(self, need: int) -> None:
-        while sum(segment.size for segment in self._segments.values()) + need > self._bytes_max and self._segments:
+        while sum(segment.size for segment in self._segments.values()) + need > self.bytes_max and self._segments:
             oldest = min(self._segments.values(), key=lambda segment: segment.used)
             self._forget(oldest)
             with contextlib.suppress(FileNotFoundError):
