@@ -1,4 +1,4 @@
-"""Objects grow with their stream, so that a long one fits into one commit."""
+"""Objects grow with their stream: few requests at a store far away, and a long one fits into one commit."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ def sizes(stream_bytes: int) -> list[int]:
     return found
 
 
-def test_a_short_stream_has_small_objects() -> None:
-    assert set(sizes(1024 * MIB)) == {4 * MIB}
+def test_a_short_stream_has_small_objects_so_that_they_begin_to_travel_early() -> None:
+    assert set(sizes(32 * MIB)) == {4 * MIB}
+
+
+def test_a_long_stream_soon_has_large_objects() -> None:
+    assert sizes(1024 * MIB)[-1] == 16 * MIB
+    assert len(sizes(1024 * MIB)) < 80
 
 
 def test_objects_never_shrink_and_stay_within_bounds() -> None:

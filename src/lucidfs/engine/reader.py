@@ -92,7 +92,7 @@ class FrameSource:
 
     def prefetch(self, content: ContentMap, first: int, end: int, path: str) -> None:
         """Begin to fetch the frames [first, end), which will be asked for soon; trouble is left to whoever asks."""
-        keep = first * FRAME_BYTES < READ_AHEAD_BYTES_MAX or self._fits_on_disk(content.size)
+        keep = first < _WHOLE_FRAMES or self._fits_on_disk(content.size)
         _, _, fresh = self._sort(content.parts(first, end))
         for run in self._runs(fresh):
             self._start(run, path, content.small, keep)

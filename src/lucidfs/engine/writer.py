@@ -19,7 +19,7 @@ from lucidfs.limits import FRAME_BYTES, INLINE_BYTES_MAX, OBJECT_BYTES_MIN, UPLO
 
 BATCH_FRAMES = OBJECT_BYTES_MIN // FRAME_BYTES
 _BATCH_FRAMES_MAX = UPLOAD_BYTES_MAX // WORKERS // FRAME_BYTES  # so that each worker still has one of them
-_GROWS_EACH = 256  # objects of one size, about: a commit then carries some thousand extents for a hundred GiB
+_PART = 4  # the next object has this part of what the stream has in objects: it begins early, then has few requests
 _NUMBERS_MAX = 3  # a taken object number is a coincidence; three are a fault
 
 
@@ -173,7 +173,7 @@ class Uploads:
 
 def batch_frames(sealed: int) -> int:
     """How many frames the next object of a stream takes that has `sealed` frames in objects: more the longer it is."""
-    return min(_BATCH_FRAMES_MAX, max(1, sealed // _GROWS_EACH // BATCH_FRAMES) * BATCH_FRAMES)
+    return min(_BATCH_FRAMES_MAX, max(1, sealed // _PART // BATCH_FRAMES) * BATCH_FRAMES)
 
 
 def _succeeded(task: asyncio.Task[None]) -> bool:
