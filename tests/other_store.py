@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from lucidfs.hub.bootstrap import DATABASE_FILE
 from lucidfs.hub.database.base import ObjectStoreRow
 from lucidfs.hub.database.sqlite import SqliteDatabase
 from lucidfs.hub.secrets import load_secrets
+from lucidfs.hub.settings import HubSettings
 from lucidfs.hub.stores import place_of
 from lucidfs.objects.http import Http
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
 from lucidfs.objects.s3.client import S3Client
+from lucidfs.testing.hubs import HubThread
 from lucidfs.testing.s3 import RadosGateway
 from lucidfs.wire.management import BucketConfig, FilespaceView
 
@@ -39,12 +42,17 @@ def objects_in_a_bucket() -> Iterator[None]:
     Hubs of this process, and those that it starts, may use a bucket on this machine.
     """
     plain_create, plain_check = Administration.create_filespace, bucket_check.check_bucket
+    plain_hub = HubThread.__init__
 
     def create(self: Administration, name: str, store: BucketConfig | None = None) -> FilespaceView:
         return plain_create(self, name, store or _fresh_place())
 
     def check(*arguments: Any, **options: Any) -> None:
         plain_check(*arguments, **{**options, "private": True})
+
+    def hub(self: HubThread, data: Path, *, settings: HubSettings | None = None, port: int = 0) -> None:
+        allowed = replace(settings, allow_private_endpoints=True) if settings else None  # else those of the environment
+        plain_hub(self, data, settings=allowed, port=port)
 
     with RadosGateway() as server, pytest.MonkeyPatch.context() as patch:
         http = Http()
@@ -55,6 +63,7 @@ def objects_in_a_bucket() -> Iterator[None]:
         http.close()
         patch.setattr(Administration, "create_filespace", create)
         patch.setattr(bucket_check, "check_bucket", check)
+        patch.setattr(HubThread, "__init__", hub)
         patch.setenv("LUCID_HUB_ALLOW_PRIVATE_ENDPOINTS", "1")
         _servers.append(server)
         try:
