@@ -208,6 +208,34 @@ def test_damaged_objects_are_refused_naming_file_and_offset(tmp_path: Path, kind
     run(tmp_path, test)
 
 
+def test_a_damaged_frame_is_no_trouble_of_those_who_ask_for_another(tmp_path: Path) -> None:
+    """Though they wait for one request: the one that asked for all is refused, and names the damage."""
+
+    async def test(hubs: Hubs) -> None:
+        hook, entered, go = Hook(), threading.Event(), threading.Event()
+        data = os.urandom(MIB)
+        await (await hubs.client()).files.write_file("/a", data)
+        reader = await hubs.client(below=hook)
+
+        def spoil(name: ObjectName, offset: int, body: bytes) -> bytes:
+            entered.set()
+            assert go.wait(30)
+            return body[:-100] + bytes([body[-100] ^ 1]) + body[-99:] if len(body) > MIB // 2 else body
+
+        hook.store.spoil = spoil
+        handle = await reader.files.open("/a")
+        whole = asyncio.create_task(reader.files.read_file("/a"))
+        await asyncio.to_thread(entered.wait, 30)
+        others = [asyncio.create_task(read_at(handle, 3 * FRAME_BYTES, 10)) for _ in range(2)]
+        await asyncio.sleep(0)
+        go.set()
+        fault = await refused(whole, Code.CORRUPT)
+        assert f"offset {MIB - FRAME_BYTES}:" in fault.message
+        assert await asyncio.gather(*others) == [data[3 * FRAME_BYTES : 3 * FRAME_BYTES + 10]] * 2
+
+    run(tmp_path, test)
+
+
 def test_a_store_that_fails_in_passing_is_not_noticed(tmp_path: Path) -> None:
     async def test(hubs: Hubs) -> None:
         hook = Hook()

@@ -77,7 +77,9 @@ class FrameSource:
         Raises:
             Fault: CORRUPT naming file and offset, UNAVAILABLE.
         """
+        extents = list(extents)
         plains, flights, fresh = self._sort(extents)
+        joined = frozenset(flights)
         for run in self._runs(fresh):
             if run[0].object or _sealed_bytes(run) > INLINE_BYTES_MAX:
                 flights.add(self._start(run, path, small))
@@ -87,6 +89,8 @@ class FrameSource:
         if pending:
             await asyncio.wait(pending)  # never cancels them: others may wait for the same frames
         for task in flights:
+            if task in joined and _failed(task, Code.CORRUPT):
+                return await self.fetch(extents, path, small)  # it was asked for more, and these frames may be whole
             plains.update(task.result())
         return plains
 
@@ -116,6 +120,7 @@ class FrameSource:
             for at, plain in enumerate(self.memory.get_all(keys)):
                 key = keys[at]
                 flight = self._flights.get(key) if plain is None else None
+                flight = None if flight is not None and _failed(flight, Code.CORRUPT) else flight  # it lands soon
                 if plain is None and flight is None:
                     elsewhere = at > begin and self._on_disk(key) != self._on_disk(keys[at - 1])
                     if elsewhere or at - begin == _WHOLE_FRAMES:
@@ -271,6 +276,13 @@ async def read_whole(source: FrameSource, content: ContentMap, path: str) -> byt
                     parts.append(bytes(room - len(plain)))
         at = min(content.size, (extent.first + extent.count) * FRAME_BYTES)
     return b"".join(parts)
+
+
+def _failed(task: Flight, code: Code) -> bool:
+    if not task.done() or task.cancelled():
+        return False
+    fault = task.exception()
+    return isinstance(fault, Fault) and fault.code is code
 
 
 def _part(extent: Extent, begin: int, end: int) -> Extent:
