@@ -17,7 +17,7 @@ from lucidfs.crypto.token import Token
 from lucidfs.format.content import content_mac
 from lucidfs.format.frame import Frames
 from lucidfs.identity import login_transcript, management_transcript
-from lucidfs.limits import FRAME_BYTES
+from lucidfs.limits import FRAME_BYTES, FRAME_OVERHEAD_BYTES
 from lucidfs.objects.base import ObjectName
 from lucidfs.objects.signing import sign_url
 from lucidfs.types import FilespaceId, ObjectId
@@ -88,7 +88,9 @@ def made() -> dict[str, bytes]:
     for algorithm in ("none", "lz4", "zstd"):
         for plain in ("short", "text", "noise"):
             if algorithm != "none" or plain == "short":
-                result[f"frame {algorithm} {plain}"] = Frames(keys, algorithm).seal(PLAINS[plain], *PLACE)
+                room = memoryview(bytearray(len(PLAINS[plain]) + FRAME_OVERHEAD_BYTES))
+                length = Frames(keys, algorithm).seal_into(room, PLAINS[plain], *PLACE)
+                result[f"frame {algorithm} {plain}"] = bytes(room[:length])
     return result
 
 

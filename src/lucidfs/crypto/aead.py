@@ -41,6 +41,13 @@ class Aead:
         nonce = self._random(NONCE_BYTES)
         return b"".join((header, nonce, self._cipher.encrypt(nonce, plain, associated)))
 
+    def seal_into(self, out: memoryview, header: bytes, plain: Bytes, associated: bytes) -> None:
+        """As `seal`, into memory of just that length: `len(header) + NONCE_BYTES + len(plain) + TAG_BYTES`."""
+        nonce = self._random(NONCE_BYTES)
+        start = len(header) + NONCE_BYTES
+        out[:start] = header + nonce
+        self._cipher.encrypt_into(nonce, plain, associated, out[start:])
+
     def open(self, sealed: Bytes, header_bytes: int, associated: bytes) -> bytes:
         """What `seal` was given, with a header of `header_bytes`. Raises Fault(CORRUPT) if a bit differs."""
         # Slices of a name are copied sooner than a view of it is made.

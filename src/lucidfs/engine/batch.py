@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from lucidfs.engine.content import FrameKey
 from lucidfs.format.frame import Frames
+from lucidfs.limits import FRAME_OVERHEAD_BYTES
 from lucidfs.wire.messages import Extent
 
 
@@ -34,29 +35,30 @@ class Batch:
         self.object = object
         self.indexes = indexes
         self.plains: list[bytearray] | None = plains
-        self.sealed: list[bytes] | None = None  # between sealing and arrival
+        self.sealed: memoryview | None = None  # one after the other, between sealing and arrival
         self.lengths: list[int] = []
         self.offsets: list[int] = []
         self.size = 0  # sealed bytes
         self.task: asyncio.Task[None] | None = None  # the upload
 
-    def seal(self, frames: Frames, keep: Callable[[FrameKey, bytearray], None]) -> list[bytes]:
-        """Seal the frames, once; give each plaintext to `keep`, so that it can be read from there. Runs in a worker."""
+    def seal(
+        self, frames: Frames, keep: Callable[[FrameKey, bytearray], None], room: Callable[[int], memoryview]
+    ) -> memoryview:
+        """Seal the frames, once, into a `room`; plaintexts go to `keep`, to be read from there. Runs in a worker."""
         if self.sealed is not None:
             return self.sealed
         assert self.plains is not None
-        sealed = []
-        for index, plain in zip(self.indexes, self.plains, strict=True):
-            sealed.append(frames.seal(plain, self.origin, index, self.generation))
-            keep((self.origin, index, self.generation), plain)
-        self.lengths = [len(body) for body in sealed]
+        memory = room(sum(map(len, self.plains)) + len(self.plains) * FRAME_OVERHEAD_BYTES)
         offset = 0
-        for length in self.lengths:
+        for index, plain in zip(self.indexes, self.plains, strict=True):
+            length = frames.seal_into(memory[offset:], plain, self.origin, index, self.generation)
             self.offsets.append(offset)
+            self.lengths.append(length)
             offset += length
+            keep((self.origin, index, self.generation), plain)
         self.size = offset
-        self.sealed = sealed
-        return sealed
+        self.sealed = memory[:offset]
+        return self.sealed
 
     def arrived(self) -> None:
         """The bytes are in the store (or in a commit): memory is given back."""

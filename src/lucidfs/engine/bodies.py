@@ -46,7 +46,7 @@ class Bodies:
         """Whether bodies stand on a disk of this machine."""
         return self._grants is not None and self._grants.optional
 
-    async def put(self, object: int, make: Callable[[], list[bytes]]) -> None:
+    async def put(self, object: int, make: Callable[[], bytes | memoryview]) -> None:
         """Store what `make` returns (called in the worker, again if the transfer is repeated).
 
         Raises:

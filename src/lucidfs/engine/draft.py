@@ -117,9 +117,9 @@ async def _put_together(view: View, new: list[Extent], tail: Batch | None, batch
 
 def _carried(merged: Sequence[Extent], tail: Batch | None, small: bytes) -> _Carried:
     """What no object holds yet: the frames just sealed, and those of a small base (moved as they are, still sealed)."""
-    sealed = b"".join(tail.sealed or ()) if tail is not None else b""
+    sealed = tail.sealed if tail is not None and tail.sealed is not None else b""
     extents: list[Extent] = []
-    parts: list[bytes] = []
+    parts: list[bytes | memoryview] = []
     offset = 0
     for extent in merged:
         if extent.object and (tail is None or extent.object != tail.object):

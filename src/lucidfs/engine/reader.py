@@ -14,6 +14,7 @@ from operator import attrgetter
 from lucidfs.engine.bodies import Bodies
 from lucidfs.engine.cache.disk import DiskCache
 from lucidfs.engine.cache.memory import MemoryCache
+from lucidfs.engine.cache.rooms import Rooms
 from lucidfs.engine.cache.slots import Slots
 from lucidfs.engine.content import ContentMap, FrameKey, Plain, keys_of
 from lucidfs.engine.external import Externals
@@ -59,6 +60,7 @@ class FrameSource:
         self._disk = disk
         self._externals = externals
         self._slots = Slots()
+        self._rooms = Rooms(2 * READ_AHEAD_BYTES_MAX)  # they come in powers of two
         self._flights: dict[FrameKey, Flight] = {}
         self.memory = memory
 
@@ -227,8 +229,18 @@ class FrameSource:
                 start += length
         self.memory.put_all(plains)
         if keep and self._disk is not None:
-            self._disk.put([(key, memoryview(self._frames.seal_stored(plain, *key))) for key, plain in plains.items()])
+            self._disk.put(self._seal(plains))
         return plains
+
+    def _seal(self, plains: Plains) -> list[tuple[FrameKey, memoryview]]:
+        memory = self._rooms.take(sum(map(len, plains.values())) + len(plains) * FRAME_OVERHEAD_BYTES)
+        sealed: list[tuple[FrameKey, memoryview]] = []
+        start = 0
+        for key, plain in plains.items():
+            end = start + self._frames.seal_into(memory[start:], plain, *key, compress=False)
+            sealed.append((key, memory[start:end]))
+            start = end
+        return sealed
 
     def _open_from_disk(self, run: list[Extent]) -> Plains | None:
         """Frames from the disk cache; None when one is gone or bad, so that all are fetched. Runs in a worker."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from lucidfs.engine.batch import Batch
 from lucidfs.engine.bodies import Bodies
 from lucidfs.engine.cache.memory import MemoryCache
+from lucidfs.engine.cache.rooms import Rooms
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
 from lucidfs.ids import Ids
@@ -50,6 +51,7 @@ class Uploads:
         self._ids = ids
         self._loop = loop
         self._bytes_max = bytes_max
+        self._rooms = Rooms(2 * UPLOAD_BYTES_MAX)  # they come in powers of two
         self._lock = threading.Lock()
         self._bytes = 0
         self._bytes_most = 0
@@ -111,16 +113,16 @@ class Uploads:
     async def seal(self, batch: Batch) -> None:
         """Seal a batch without storing it: a few bytes here, more in a worker."""
         if batch.plains is not None and sum(map(len, batch.plains)) <= INLINE_BYTES_MAX:
-            batch.seal(self._frames, self._memory.put)
+            self._seal(batch)
         else:
-            await self._bodies.run(lambda: batch.seal(self._frames, self._memory.put))
+            await self._bodies.run(lambda: self._seal(batch))
 
     async def put(self, body: bytes) -> int:
         """Store sealed bytes under a fresh number and return that. Raises Fault."""
         for _ in range(_NUMBERS_MAX):
             number = self._ids.take()
             try:
-                await self._bodies.put(number, lambda: [body])
+                await self._bodies.put(number, lambda: body)
             except Fault as fault:
                 if fault.code is not Code.EXISTS:
                     raise
@@ -132,13 +134,16 @@ class Uploads:
         """Seal and store a batch now, uncounted. Raises Fault."""
         for _ in range(_NUMBERS_MAX):
             try:
-                await self._bodies.put(batch.object, lambda: batch.seal(self._frames, self._memory.put))
+                await self._bodies.put(batch.object, lambda: self._seal(batch))
                 return
             except Fault as fault:
                 if fault.code is not Code.EXISTS:
                     raise
             batch.object = self._ids.take()
         raise _all_taken()
+
+    def _seal(self, batch: Batch) -> memoryview:
+        return batch.seal(self._frames, self._memory.put, self._rooms.take)
 
     def _start(self, batch: Batch) -> asyncio.Task[None]:
         """The upload of a batch; one that failed is begun again, because a flush may be repeated."""
