@@ -146,15 +146,23 @@ class LockMachine(RuleBasedStateMachine):
     def held(self, node: int) -> list[Held]:
         return self.table._held.get(node, [])
 
+    def in_the_way(self, node: int) -> list[Held]:
+        """What is held, and what was released by the advance (a handle's lock, by a grant of it in another mode)."""
+        released = self.table._released.get(node, [])
+        assert not released or self.table.journal, "nothing would bring the release to the disk"
+        return self.held(node) + released
+
     def nobody_waits_in_vain(self) -> None:
         """After a commit and an advance: each who waits has a holder, or an earlier one in line, in the way."""
         for waiter in self.line:
             if waiter.wish is None:
-                reasons = [held for need in waiter.needs for held in self.held(need.node) if would_block(held, waiter)]
+                reasons = [
+                    held for need in waiter.needs for held in self.in_the_way(need.node) if would_block(held, waiter)
+                ]
                 assert reasons, "a lost wake-up of a plain request"
             else:
                 wish = waiter.wish
-                holders = [held for held in self.held(wish.node) if held.excludes(wish)]
+                holders = [held for held in self.in_the_way(wish.node) if held.excludes(wish)]
                 earlier = [
                     other
                     for other in self.line + self.parked

@@ -117,6 +117,21 @@ def test_downgrade_lets_readers_in_when_it_is_on_disk() -> None:
     assert commit(locks) == [reader]
 
 
+def test_a_downgrade_that_waited_in_line_lets_readers_in_with_the_next_commit() -> None:
+    """Granted by the same advance as the lock that it weakens: what that releases is not on disk yet."""
+    locks = table()
+    locks.acquire(wish(3, mode=SHARED))
+    strong = locks.acquire(wish(2))
+    reader = locks.acquire(wish(1, mode=SHARED))
+    writer = locks.acquire(wish(1))
+    weak = locks.acquire(wish(2, mode=SHARED))
+    locks.release(NODE, Owner(3, 1))
+    assert commit(locks) == [strong, weak]
+    assert locks.journal, "so that a commit follows"
+    assert commit(locks) == [reader]
+    assert not writer.ready
+
+
 def test_unlock_in_the_middle_leaves_two_pieces() -> None:
     locks = table()
     asked = wish(1, start=0, end=100)
