@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,8 @@ from lucidfs.hub.settings import HubSettings
 from lucidfs.testing.hubs import new_hub
 from lucidfs.testing.rclone import RcloneServer
 from lucidfs.testing.s3 import RadosGateway
-from tests.s3.kit import Bucket, fresh_bucket
+from tests.integration.lucid import Lucid
+from tests.s3.kit import Bucket, fresh_bucket, shell_with_keys
 from tests.world import Client, World
 
 
@@ -69,3 +71,9 @@ def store(client: Client, bucket: Bucket) -> str:
     """The name of a data store of that filespace, on the bucket."""
     client.filespace.connect.add_data_store("films", bucket.config())
     return "films"
+
+
+@pytest.fixture
+def shell(s3_world: World, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lucid:
+    """A shell of that hub with the keys of the bucket in its environment."""
+    return shell_with_keys(s3_world, bucket, tmp_path, monkeypatch)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 from lucidfs.clock import SystemClock
 from lucidfs.objects.http import Http
@@ -15,6 +18,8 @@ from lucidfs.testing.rclone import RcloneServer
 from lucidfs.testing.s3 import RadosGateway
 from lucidfs.wire.management import BucketConfig
 from lucidlink import S3DataStoreConfig
+from tests.integration.lucid import Lucid
+from tests.world import World
 
 _NUMBERS = itertools.count(1)
 
@@ -74,3 +79,12 @@ def fresh_bucket(server: RadosGateway | RcloneServer) -> Iterator[Bucket]:
         assert answer.status == 200
     yield Bucket(server, client, http)
     http.close()
+
+
+def shell_with_keys(world: World, bucket: Bucket, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Lucid:
+    """A shell of a hub, in a folder of its own, with the keys of a bucket in its environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", bucket.server.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bucket.server.secret_key)
+    own = folder / "shell"
+    own.mkdir()
+    return Lucid(world.url, world.token, own)

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from tests.integration.lucid import Lucid
 from tests.s3.kit import Bucket
-from tests.world import Client, World
-
-
-@pytest.fixture
-def shell(s3_world: World, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lucid:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", bucket.server.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bucket.server.secret_key)
-    folder = tmp_path / "shell"
-    folder.mkdir()
-    return Lucid(s3_world.url, s3_world.token, folder)
+from tests.world import Client
 
 
 def url(client: Client, path: str = "") -> str:

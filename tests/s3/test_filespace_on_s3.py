@@ -27,7 +27,7 @@ from lucidfs.types import FilespaceId, ObjectId
 from tests.integration.lucid import Lucid
 from tests.integration.test_canary import needles, plant
 from tests.integration.test_wire_canary import Tap
-from tests.s3.kit import Bucket
+from tests.s3.kit import Bucket, shell_with_keys
 from tests.world import Client, World
 
 BIG = random.Random(3).randbytes(20_000_000)
@@ -325,11 +325,7 @@ def test_the_command_line(world: World, bucket: Bucket, tmp_path: Path, monkeypa
 @pytest.fixture
 def shell(world: World, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lucid:
     """A shell with the keys of the bucket in its environment."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", bucket.server.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bucket.server.secret_key)
-    folder = tmp_path / "shell"
-    folder.mkdir()
-    return Lucid(world.url, world.token, folder)
+    return shell_with_keys(world, bucket, tmp_path, monkeypatch)
 
 
 def test_a_move_from_the_shell(shell: Lucid, bucket: Bucket) -> None:

@@ -6,7 +6,6 @@ import errno
 import json
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,15 +23,6 @@ def bucket(second_server: RcloneServer) -> Iterator[Bucket]:
     """In place of the bucket of all other tests of this folder."""
     with fresh_bucket(second_server) as made:
         yield made
-
-
-@pytest.fixture
-def shell(s3_world: World, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lucid:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", bucket.server.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", bucket.server.secret_key)
-    folder = tmp_path / "shell"
-    folder.mkdir()
-    return Lucid(s3_world.url, s3_world.token, folder)
 
 
 def test_connect_from_first_to_last(client: Client, bucket: Bucket, store: str) -> None:

@@ -49,6 +49,7 @@ class Batch:
             return self.sealed
         assert self.plains is not None
         memory = room(sum(map(len, self.plains)) + len(self.plains) * FRAME_OVERHEAD_BYTES)
+        self.offsets, self.lengths = [], []  # of no attempt that failed
         offset = 0
         for index, plain in zip(self.indexes, self.plains, strict=True):
             length = frames.seal_into(memory[offset:], plain, self.origin, index, self.generation)

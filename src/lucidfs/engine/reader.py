@@ -91,7 +91,7 @@ class FrameSource:
         if pending:
             await asyncio.wait(pending)  # never cancels them: others may wait for the same frames
         for task in flights:
-            if task in joined and _failed(task, Code.CORRUPT):
+            if task in joined and _met_damage(task):
                 return await self.fetch(extents, path, small)  # it was asked for more, and these frames may be whole
             plains.update(task.result())
         return plains
@@ -122,7 +122,8 @@ class FrameSource:
             for at, plain in enumerate(self.memory.get_all(keys)):
                 key = keys[at]
                 flight = self._flights.get(key) if plain is None else None
-                flight = None if flight is not None and _failed(flight, Code.CORRUPT) else flight  # it lands soon
+                if flight is not None and _met_damage(flight):
+                    flight = None  # it lands soon
                 if plain is None and flight is None:
                     elsewhere = at > begin and self._on_disk(key) != self._on_disk(keys[at - 1])
                     if elsewhere or at - begin == _WHOLE_FRAMES:
@@ -290,11 +291,11 @@ async def read_whole(source: FrameSource, content: ContentMap, path: str) -> byt
     return b"".join(parts)
 
 
-def _failed(task: Flight, code: Code) -> bool:
+def _met_damage(task: Flight) -> bool:
     if not task.done() or task.cancelled():
         return False
     fault = task.exception()
-    return isinstance(fault, Fault) and fault.code is code
+    return isinstance(fault, Fault) and fault.code is Code.CORRUPT
 
 
 def _part(extent: Extent, begin: int, end: int) -> Extent:

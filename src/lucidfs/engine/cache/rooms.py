@@ -1,4 +1,4 @@
-"""Memory for what a program reads at once: large buffers that are used again when nobody looks at them any more.
+"""Memory for what is read or sealed at once: large buffers that are used again when nobody looks at them any more.
 
 A fresh buffer of some MiB costs a page fault for each 4 KiB of it, which takes longer than to fill it (on a virtual
 machine 0.4 s of the 0.7 s in which 500 MB are read from memory). Python's own reference counts tell when one is free,
