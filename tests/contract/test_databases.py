@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from lucidfs.errors import Code, Fault
+from lucidfs.hub.database import sqlite_tree
 from lucidfs.hub.database.base import Database
 from lucidfs.hub.database.sqlite import SqliteDatabase
 from lucidfs.testing.database_rows import FILESPACE, ROOT, folder, found
@@ -54,6 +55,21 @@ class TestSqlite(DatabaseSuite):
             assert reading.node(ROOT) is not None and reading.node(11) is None
             assert reading.filespace(FILESPACE) is not None
         survivor.close()
+
+    @pytest.mark.parametrize(
+        ("statement", "index"),
+        [
+            (sqlite_tree._SMALL, "node_small"),
+            (sqlite_tree._HELD, "object_held"),
+            (sqlite_tree._SPARSE, "object_sparse"),
+            (sqlite_tree._EXTENTS_IN, "extent_object"),
+        ],
+    )
+    def test_what_may_be_packed_is_found_by_an_index(self, database: Database, statement: str, index: str) -> None:
+        connection = apsw.Connection(str(self.path))
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", (1,) * statement.count("?")).fetchall()
+        connection.close()
+        assert index in str(plan[0]) and "TEMP B-TREE" not in str(plan)  # nothing is sorted
 
     def test_a_commit_is_synced(self) -> None:
         database = SqliteDatabase(self.path)

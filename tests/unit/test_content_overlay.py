@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lucidfs.engine.batch import Batch
-from lucidfs.engine.overlay import Overlay, join_ranges, sealed_extents
+from lucidfs.engine.overlay import Overlay, sealed_extents
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import FILE_BYTES_MAX, FRAME_BYTES
 
@@ -174,7 +174,3 @@ def test_extents_join_neighbours_of_one_batch_only() -> None:
     assert [(one.first, one.count, one.origin_first, one.offset) for one in extents] == [
         (0, 2, 0, 0), (2, 1, 2, 0), (4, 1, 4, 20)
     ]  # fmt: skip
-
-
-def test_ranges_join_when_they_touch() -> None:
-    assert join_ranges([(5, 7), (0, 2), (2, 3), (6, 9), (4, 4)]) == [(0, 3), (5, 9)]

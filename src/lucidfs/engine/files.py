@@ -25,6 +25,7 @@ from lucidfs.engine.external import Externals
 from lucidfs.engine.grants import Grants
 from lucidfs.engine.handle import Handle
 from lucidfs.engine.locks import Locks
+from lucidfs.engine.maps import current_content
 from lucidfs.engine.node import Node
 from lucidfs.engine.opening import RACES_MAX, Opener, Wish
 from lucidfs.engine.overlay import Overlay
@@ -97,7 +98,7 @@ class Files:
         memory = MemoryCache(settings.memory_cache_bytes)
         frames = Frames(keys, settings.algorithm)
         bodies = Bodies(store, session.filespace, workers, grants)
-        self.source = FrameSource(frames, bodies, memory, self._disk, self.externals)
+        self.source = FrameSource(frames, bodies, memory, self._disk, self.externals, self._newest)
         self.uploads = Uploads(frames, bodies, memory, ids, self.loop, settings.upload_bytes)
         self._flushing: set[asyncio.Task[Any]] = set()
         self._handles: WeakSet[Handle] = WeakSet()  # one that the program dropped publishes nothing
@@ -282,6 +283,10 @@ class Files:
         self.source.memory.clear()
         if self._disk is not None:
             self._disk.close()
+
+    async def _newest(self, node: int, path: str) -> ContentMap:
+        _, content = await current_content(self._session, self._tree, self._keys, node, path)
+        return content
 
     # --- for handles ----------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ that a commit that finds the file changed lays the same changes over the new con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from lucidfs.engine.batch import Batch
@@ -18,6 +18,7 @@ from lucidfs.engine.content import Plain, frame_count
 from lucidfs.engine.pieces import Pieces
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import FILE_BYTES_MAX, FRAME_BYTES
+from lucidfs.namespace.extents import union
 from lucidfs.wire.messages import Extent
 
 _TOUCHED_MAX = 1024  # ranges told to the hub; more are told as one
@@ -170,7 +171,7 @@ class Overlay:
         batch = make(frames, [self.make_frame(frame, lowers.get(frame)) for frame in frames])
         for position, frame in enumerate(frames):
             below = self.sealed.get(frame)
-            ranges = join_ranges([*(below.own() if below is not None else ()), *self.pieces.pop(frame).ranges()])
+            ranges = union([*(below.own() if below is not None else ()), *self.pieces.pop(frame).ranges()])
             whole = ranges == [(0, FRAME_BYTES)]
             self.ready.pop(frame, None)
             self.sealed[frame] = SealedFrame(batch, position, ranges=None if whole else ranges)
@@ -252,7 +253,7 @@ class Overlay:
             ranges.append((self.cut, _TO_THE_END))
         elif self.floor > self.base_size:
             ranges.append((self.base_size, self.floor))
-        joined = join_ranges(ranges)
+        joined = union(ranges)
         if len(joined) > _TOUCHED_MAX:
             return [(joined[0][0], joined[-1][1])]
         return joined
@@ -285,17 +286,6 @@ class Overlay:
         twin.sealed = dict(self.sealed)
         twin.ready = dict(self.ready)
         return twin
-
-
-def join_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges [start, end) sorted; those that overlap or touch are joined, empty ones left out."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        elif start < end:
-            joined.append((start, end))
-    return joined
 
 
 def sealed_extents(sealed: dict[int, SealedFrame]) -> list[Extent]:

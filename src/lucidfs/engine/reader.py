@@ -7,7 +7,7 @@ the loop's thread; fetching, opening and caching happen in workers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from operator import attrgetter
 
@@ -35,6 +35,11 @@ _SEALED_BYTES_MAX = RANGE_BYTES_MAX + _WHOLE_FRAMES * FRAME_OVERHEAD_BYTES  # so
 
 Plains = dict[FrameKey, Plain]
 Flight = asyncio.Task[Plains]
+Newest = Callable[[int, str], Awaitable[ContentMap]]
+
+
+class Missing(Fault):
+    """An object is gone from the store: the content was replaced long ago, or the hub gave its frames another place."""
 
 
 class FrameSource:
@@ -46,19 +51,27 @@ class FrameSource:
         memory: plaintext that was used lately.
         disk: sealed bytes that were fetched lately; None keeps none.
         externals: objects that are linked from elsewhere, and come as plaintext.
+        newest: asks the hub for the content of a node; the path is for messages.
 
     Attributes:
         ahead_bytes: how far one reader may fetch ahead: what all fetch must stay in memory until it is read.
     """
 
     def __init__(
-        self, frames: Frames, bodies: Bodies, memory: MemoryCache, disk: DiskCache | None, externals: Externals
+        self,
+        frames: Frames,
+        bodies: Bodies,
+        memory: MemoryCache,
+        disk: DiskCache | None,
+        externals: Externals,
+        newest: Newest,
     ) -> None:
         self.ahead_bytes = 0
         self._frames = frames
         self._bodies = bodies
         self._disk = disk
         self._externals = externals
+        self._newest = newest
         self._slots = Slots()
         self._rooms = Rooms(2 * READ_AHEAD_BYTES_MAX)  # they come in powers of two
         self._flights: dict[FrameKey, Flight] = {}
@@ -77,6 +90,7 @@ class FrameSource:
             small: the bytes that extents without an object stand in.
 
         Raises:
+            Missing: an object is not in the store; see `moved`.
             Fault: CORRUPT naming file and offset, UNAVAILABLE.
         """
         extents = list(extents)
@@ -95,6 +109,20 @@ class FrameSource:
                 return await self.fetch(extents, path, small)  # it was asked for more, and these frames may be whole
             plains.update(task.result())
         return plains
+
+    async def moved(self, content: ContentMap, path: str) -> ContentMap | None:
+        """The same content in another place, after an object that it names was missing; None: it did not move.
+
+        The hub packs frames anew (docs/decisions/0016-packing.md); the old place goes after a while.
+        """
+        try:
+            newest = await self._newest(content.node, path)
+        except Fault as fault:
+            if fault.code is Code.NOT_FOUND:
+                return None
+            raise
+        same = newest.generation == content.generation and newest.extents != content.extents
+        return newest if same else None
 
     def prefetch(self, content: ContentMap, first: int, end: int, path: str) -> None:
         """Begin to fetch the frames [first, end), which will be asked for soon; trouble is left to whoever asks."""
@@ -191,7 +219,8 @@ class FrameSource:
             return await self._bodies.get(first.object, first.offset, _sealed_bytes(run), then)
         except Fault as fault:
             if fault.code is Code.NOT_FOUND:
-                raise _damaged(path, first.first, "its bytes are missing in the object store") from None
+                damage = _damaged(path, first.first, "its bytes are missing in the object store")
+                raise Missing(damage.code, damage.message) from None
             if fault.code is Code.CORRUPT and path not in fault.message:
                 raise _damaged(path, first.first, fault.message) from None
             raise
@@ -264,9 +293,20 @@ async def read_whole(source: FrameSource, content: ContentMap, path: str) -> byt
     """All bytes of a content: joined once, which takes half the time and memory of filling a buffer and copying it.
 
     Raises:
-        Fault: as `FrameSource.load`.
+        Fault: CORRUPT naming file and offset, UNAVAILABLE.
         MemoryError: it does not fit.
     """
+    while True:
+        try:
+            return await _read_whole(source, content, path)
+        except Missing:
+            moved = await source.moved(content, path)
+            if moved is None:
+                raise
+            content = moved
+
+
+async def _read_whole(source: FrameSource, content: ContentMap, path: str) -> bytes:
     ahead = source.ahead_bytes // FRAME_BYTES
     parts: list[Plain] = []
     at = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lucidfs.engine.content import ContentMap, FrameKey, Plain, frame_count, frames_of
 from lucidfs.engine.overlay import Overlay, SealedFrame
-from lucidfs.engine.reader import FrameSource, Plains
+from lucidfs.engine.reader import FrameSource, Missing, Plains
 from lucidfs.engine.writer import Uploads
 from lucidfs.limits import FRAME_BYTES
 from lucidfs.wire.messages import Extent
@@ -100,6 +100,17 @@ class View:
 
     async def fetch(self, frames: range | list[int]) -> Plains:
         """Plaintexts of what stands below the pieces in these frames, by identity. Raises Fault."""
+        while True:
+            content = self.content
+            try:
+                return await self._fetch(frames)
+            except Missing:
+                moved = await self.source.moved(content, self.path)
+                if moved is None:
+                    raise
+                self.content = moved  # the same frames: whoever reads meanwhile sees no difference
+
+    async def _fetch(self, frames: range | list[int]) -> Plains:
         below = frame_count(self.overlay.visible)
         plains: Plains = {}
         wanted: list[Extent] = []

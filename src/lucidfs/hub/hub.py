@@ -28,6 +28,7 @@ from lucidfs.hub.metrics import Metrics
 from lucidfs.hub.mover import Mover
 from lucidfs.hub.operations.live import Live, Progress
 from lucidfs.hub.operations.scene import Caller
+from lucidfs.hub.packer import Packer
 from lucidfs.hub.reaper import Reaper
 from lucidfs.hub.secrets import Secrets
 from lucidfs.hub.sessions import Session, Sessions
@@ -171,7 +172,19 @@ class Hub:
             grace_s=self.settings.upload_grace_s,
             every_s=self.settings.sweep_every_s,
         )
-        runs = [reaper.run, sweeper.run]
+        packer = Packer(
+            self,
+            self.database,
+            self.store,
+            deleter,
+            clock=self.clock,
+            fresh_id=self.fresh_id,
+            observe=self.metrics.packed,
+            after_s=self.settings.pack_after_s,
+            every_s=self.settings.pack_every_s,
+            gain_bytes=self.settings.pack_gain_bytes,
+        )
+        runs = [reaper.run, sweeper.run, packer.run]
         if self._moving is not None:
             mover = Mover(
                 self,
@@ -323,7 +336,7 @@ class Hub:
         return Live(self.started_ns, present, self.table.listing, self.committer.waiting, self.uploads, self._moves)
 
     def fresh_id(self) -> int:
-        """A random number for a session, or for half a lock."""
+        """A random number for a session, a pack, or half a lock."""
         return int.from_bytes(self.random(8), "big") >> 1 or 1
 
     def _watch(self) -> None:

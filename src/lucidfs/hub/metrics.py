@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from lucidfs.errors import Code
+from lucidfs.hub.packer import Packed
 from lucidfs.hub.reaper import Reaped
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -38,6 +39,8 @@ class Metrics:
         self._reaped_bytes = Counter("lucid_reaped_bytes", "Their bytes", registry=self._registry)
         self._swept = Counter("lucid_uploads_swept", "Uploads deleted that nobody committed", registry=self._registry)
         self._swept_bytes = Counter("lucid_swept_bytes", "Their bytes", registry=self._registry)
+        self._packs = Counter("lucid_packs", "Packs made", registry=self._registry)
+        self._packed_bytes = Counter("lucid_packed_bytes", "Their bytes that files use", registry=self._registry)
         self._expired = Counter("lucid_sessions_expired", "Sessions ended by silence", registry=self._registry)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
@@ -78,6 +81,11 @@ class Metrics:
         """A round of the sweeper ended."""
         self._swept.inc(objects)
         self._swept_bytes.inc(size)
+
+    def packed(self, packed: Packed) -> None:
+        """A round of the packer ended."""
+        self._packs.inc(packed.packs)
+        self._packed_bytes.inc(packed.bytes)
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""

@@ -15,13 +15,13 @@ from itertools import islice
 from typing import TypeVar
 
 from lucidfs.clock import Clock
-from lucidfs.errors import Code, Fault
+from lucidfs.errors import Fault
 from lucidfs.hub.database.base import Database, MoveRow, Tx
 from lucidfs.hub.deleter import Deleter, Failing
 from lucidfs.hub.hold import Hold
 from lucidfs.hub.operations.live import Progress
 from lucidfs.hub.reaper import Writer
-from lucidfs.hub.stores import Stores, set_place
+from lucidfs.hub.stores import Stores, put_and_compare, set_place
 from lucidfs.limits import MOVE_EVERY_S, MOVE_WORKERS, REAP_BATCH
 from lucidfs.objects.base import ObjectStat, ObjectStore
 from lucidfs.types import FilespaceId
@@ -174,16 +174,13 @@ class Mover:
 def copy_object(old: ObjectStore, new: ObjectStore, stat: ObjectStat) -> None:
     """Copy one object, and read it back; one that was deleted meanwhile is left out.
 
-    Raises:
-        Fault: CORRUPT when other bytes come back; and what the stores raise.
+    Raises what the stores raise, and as `put_and_compare`.
     """
     try:
         body = old.get(stat.name, 0, stat.size)
     except FileNotFoundError:
         return
-    new.put(stat.name, body)
-    if new.get(stat.name, 0, stat.size) != body:
-        raise Fault(Code.CORRUPT, f"object {stat.name.object:016x} came back with other bytes than were put")
+    put_and_compare(new, stat.name, body)
 
 
 def _switch(row: MoveRow, now_ns: int, tx: Tx) -> None:

@@ -10,6 +10,9 @@ from lucidfs.limits import (
     HEARTBEAT_S,
     MOVE_GRACE_S,
     MOVE_SETTLE_S,
+    PACK_AFTER_S,
+    PACK_EVERY_S,
+    PACK_GAIN_BYTES,
     SESSION_LIMIT_S,
     SHUTDOWN_S,
     SWEEP_EVERY_S,
@@ -35,6 +38,9 @@ class HubSettings:
         allow_private_endpoints: addresses that accounts give (HTTP links, buckets) may be of private networks.
         move_settle_s, move_grace_s: how long a move of objects to another store waits before it switches, and before it
             empties the place that was left.
+        pack_every_s: between two looks at what may be packed.
+        pack_after_s: how long nobody wrote a file whose content is packed.
+        pack_gain_bytes: what a pack takes out of the database and the store at least.
         inline_commit: commit on the loop, for simulation; else in a thread, so that reads go on during the fsync.
     """
 
@@ -50,4 +56,7 @@ class HubSettings:
     allow_private_endpoints: bool = False
     move_settle_s: float = MOVE_SETTLE_S
     move_grace_s: float = MOVE_GRACE_S
+    pack_every_s: float = PACK_EVERY_S
+    pack_after_s: float = PACK_AFTER_S
+    pack_gain_bytes: int = PACK_GAIN_BYTES
     inline_commit: bool = False

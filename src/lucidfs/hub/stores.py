@@ -207,6 +207,17 @@ def where_of(tx: Tx, filespace: int) -> Where:
     return Where(tx.object_store(filespace), tx.object_move(filespace))
 
 
+def put_and_compare(store: ObjectStore, name: ObjectName, body: bytes) -> None:
+    """Put an object and read it back, where that is the last copy of something.
+
+    Raises:
+        Fault: CORRUPT when other bytes come back; and what the store raises.
+    """
+    store.put(name, body)
+    if store.get(name, 0, len(body)) != body:
+        raise Fault(Code.CORRUPT, f"object {name.object:016x} came back with other bytes than were put")
+
+
 def set_place(filespace: int, place: ObjectStoreRow | None, tx: Tx) -> None:
     """From now on a filespace's objects are there."""
     if place is None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lucidfs.errors import Code, Fault
 from lucidfs.limits import EXTENTS_PER_COMMIT_MAX, FILE_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BYTES_MAX
-from lucidfs.namespace.extents import frame_count, overlay, validate
+from lucidfs.namespace.extents import frame_count, overlay, union, validate
 from lucidfs.namespace.lookup import ID_MAX
 from lucidfs.namespace.tree import NodeRow, ObjectRow, SmallContent, Tree
 from lucidfs.wire.messages import Extent, NewContent, NewObject
@@ -64,7 +64,7 @@ def draft_delta(tree: Tree, row: NodeRow, content: NewContent, clear: list[_Rang
     if content.size < row.size:
         changed.append((end, _FRAMES_END))
     before: dict[int, Extent] = {}
-    for first, stop in _joined(changed):
+    for first, stop in union(changed):
         before.update((extent.first, extent) for extent in tree.extents(row.id, first, stop))
     base = [before[first] for first in sorted(before)]
     after = overlay(base, clear, content.extents)
@@ -197,16 +197,3 @@ def _difference(before: list[Extent], after: list[Extent]) -> tuple[list[Extent]
     new = {extent.first: extent for extent in after}
     removed = [extent for extent in before if new.get(extent.first) != extent]
     return removed, [extent for extent in after if old.get(extent.first) != extent]
-
-
-def _joined(ranges: list[_Range]) -> list[_Range]:
-    """The ranges sorted, those that meet joined, empty ones left out."""
-    joined: list[_Range] = []
-    for first, end in sorted(ranges):
-        if first >= end:
-            continue
-        if joined and first <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((first, end))
-    return joined

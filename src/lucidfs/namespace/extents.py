@@ -69,7 +69,7 @@ def overlay(base: Sequence[Extent], clears: Iterable[tuple[int, int]], new: Sequ
         clears: ranges [first, end) of frames to remove, in any order; they may overlap each other and `new`.
         new: a list of extents; where it and `base` both have a frame, `new` wins.
     """
-    holes = _union([*clears, *((extent.first, extent.first + extent.count) for extent in new)])
+    holes = union([*clears, *((extent.first, extent.first + extent.count) for extent in new)])
     kept: list[Extent] = []
     done = at = 0  # extents before `done` and holes before `at` are dealt with
     while at < len(holes):
@@ -111,8 +111,8 @@ def _cut(extent: Extent, holes: Sequence[tuple[int, int]], at: int, kept: list[E
     return at
 
 
-def _union(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The ranges sorted, empty ones dropped, touching ones joined."""
+def union(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges [start, end) sorted; those that overlap or touch are one, empty ones are left out."""
     joined: list[tuple[int, int]] = []
     for first, end in sorted(ranges):
         if first >= end:

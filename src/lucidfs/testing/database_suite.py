@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lucidfs.hub.database.base import CONDEMNED, SPENT, Counts, Database, NodeRow, ObjectRow, SmallContent, Tx
+from lucidfs.limits import PACK_SMALL_BYTES
 from lucidfs.namespace.tree import root_of
 from lucidfs.testing.database_connect_suite import ConnectSuite
 from lucidfs.testing.database_rows import EVERYTHING, FILESPACE, ROOT, extent, file, folder, found, lock
@@ -249,6 +250,51 @@ class DatabaseSuite(ServiceSuite, ConnectSuite):
         assert tx.forget_spent(62, 1) == 1
         assert tx.forget_spent(62, 9) == 1
         assert [tx.object(number) is None for number in (50, 51, 52, 53)] == [True, True, False, False]
+
+    # --- what may be packed
+
+    def test_files_with_small_content_are_found_oldest_first(self, tx: Tx) -> None:
+        least = PACK_SMALL_BYTES
+        for number, mtime_ns, size in (
+            (11, 30, least),
+            (12, 10, least),
+            (13, 20, least - 1),
+            (14, 10, 0),
+            (15, 10, 2 * least),
+        ):
+            row = file(number, token=b"%016d" % number)._replace(mtime_ns=mtime_ns, small_bytes=size)
+            tx.insert_node(row, SmallContent([extent(0, 1, 0)], bytes(size)) if size else None)
+        assert [row.id for row in tx.small_files(FILESPACE, 40, 9)] == [12, 15, 11]
+        assert [row.id for row in tx.small_files(FILESPACE, 40, 1)] == [12]
+        assert [row.id for row in tx.small_files(FILESPACE, 30, 9)] == [12, 15]
+        assert tx.small_files(5, 40, 9) == []
+
+    def test_objects_that_may_be_packed_are_found(self, tx: Tx) -> None:
+        rows = [
+            ObjectRow(50, FILESPACE, 10, 5, 0),  # half of it is used
+            ObjectRow(51, FILESPACE, 10, 4, 0),
+            ObjectRow(52, FILESPACE, 10, 1, 0),
+            ObjectRow(53, FILESPACE, 10, 0, 9),  # dead
+            ObjectRow(54, FILESPACE, 3, 1, 0, True),
+            ObjectRow(55, FILESPACE, 3, 3, 0, True),
+            ObjectRow(56, FILESPACE, 3, 0, 9, True),  # dead
+            ObjectRow(57, FILESPACE, 10, SPENT, 9),
+        ]
+        for row in rows:
+            tx.insert_object(row, b"abc" if row.held else b"")
+        assert tx.sparse_objects(FILESPACE, 0, 9) == rows[1:3]
+        assert tx.sparse_objects(FILESPACE, 51, 9) == rows[2:3] and tx.sparse_objects(FILESPACE, 0, 1) == rows[1:2]
+        assert tx.held_objects(FILESPACE, 0, 9) == rows[4:6]
+        assert tx.held_objects(FILESPACE, 54, 9) == rows[5:6] and tx.held_objects(FILESPACE, 0, 1) == rows[4:5]
+        assert tx.sparse_objects(5, 0, 9) == [] and tx.held_objects(5, 0, 9) == []
+
+    def test_what_uses_an_object_is_found(self, tx: Tx) -> None:
+        tx.replace_extents(12, [], [extent(0, 1, 50), extent(1, 1, 51), extent(2, 2, 50)])
+        tx.replace_extents(11, [], [extent(7, 1, 50)])
+        assert tx.extents_in(50, 9) == [(11, extent(7, 1, 50)), (12, extent(0, 1, 50)), (12, extent(2, 2, 50))]
+        assert tx.extents_in(50, 1) == [(11, extent(7, 1, 50))]
+        tx.replace_extents(12, [extent(1, 1, 51)], [])
+        assert tx.extents_in(51, 9) == []
 
     def test_everything_can_be_listed(self, tx: Tx) -> None:
         tx.insert_node(folder(12))

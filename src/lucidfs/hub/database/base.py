@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from lucidfs.namespace.tree import CONDEMNED, SPENT, Counts, ExternalRow, NodeRow, ObjectRow, SmallContent, Tree
+from lucidfs.wire.messages import Extent
 
 __all__ = [
     "CONDEMNED",
@@ -158,6 +159,26 @@ class Tx(Tree, Protocol):
         ...
 
     def delete_object(self, object: int) -> None: ...
+
+    # what may be packed
+    def small_files(self, filespace: int, before_ns: int, limit: int) -> list[NodeRow]:
+        """Files last written before, whose small content has PACK_SMALL_BYTES or more; those written first come first.
+
+        The order among those of one moment is by id.
+        """
+        ...
+
+    def held_objects(self, filespace: int, after: int, limit: int) -> list[ObjectRow]:
+        """Objects with id > `after` that are used and stand in the database, by id."""
+        ...
+
+    def sparse_objects(self, filespace: int, after: int, limit: int) -> list[ObjectRow]:
+        """Objects with id > `after` in the store of which something is used, but less than half, by id."""
+        ...
+
+    def extents_in(self, object: int, limit: int) -> list[tuple[int, Extent]]:
+        """(node, extent) of up to `limit` extents that use an object, by node and place."""
+        ...
 
     def forget_spent(self, before_ns: int, limit: int) -> int:
         """Delete up to `limit` rows of objects whose bytes are gone since before. Returns how many."""
