@@ -41,7 +41,7 @@ _SMALL = (
 )
 _HELD = f"{_OBJECT} INDEXED BY object_held WHERE filespace = ? AND id > ? AND held = 1 AND live > 0 ORDER BY id LIMIT ?"
 _SPARSE = (
-    f"{_OBJECT} INDEXED BY object_sparse WHERE filespace = ? AND id > ? AND held = 0 AND live > 0 AND live * 2 < size"
+    f"{_OBJECT} INDEXED BY object_sparse WHERE filespace = ? AND id > ? AND held = 0 AND live > 0 AND size > live * 2"
     " ORDER BY id LIMIT ?"
 )
 _EXTENTS_IN = (

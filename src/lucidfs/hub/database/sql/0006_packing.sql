@@ -3,5 +3,5 @@
 
 CREATE INDEX node_small ON node (filespace, mtime_ns) WHERE small_bytes >= 4096;
 CREATE INDEX object_held ON object (filespace) WHERE held = 1 AND live > 0;
-CREATE INDEX object_sparse ON object (filespace) WHERE held = 0 AND live > 0 AND live * 2 < size;
+CREATE INDEX object_sparse ON object (filespace) WHERE held = 0 AND live > 0 AND size > live * 2;
 CREATE INDEX extent_object ON extent (object);
