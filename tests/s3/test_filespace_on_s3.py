@@ -104,7 +104,7 @@ def test_a_reader_keeps_its_revision_and_the_reaper_deletes_in_the_bucket(
         assert stream.read() == BIG
 
     async def reap(hub: Hub) -> int:
-        reaper = Reaper(hub, Deleter(hub.store, hub._deleting, None), clock=hub.clock, grace_s=0)
+        reaper = Reaper(hub, Deleter(hub.store, hub._cleaning, None), clock=hub.clock, grace_s=0)
         return (await reaper.round()).objects
 
     assert world.hub.run(reap) == len(before)
@@ -123,7 +123,7 @@ def test_a_deleted_filespace_leaves_nothing_in_the_bucket(
     administration.close()
 
     async def reap(hub: Hub) -> list[bool]:
-        deleter = Deleter(hub.store, hub._deleting, None)
+        deleter = Deleter(hub.store, hub._cleaning, None)
         await Reaper(hub, deleter, clock=hub.clock, grace_s=0).round()
         sweeper = Sweeper(hub, hub.database, hub.store, deleter, clock=hub.clock)
         known = []
@@ -146,7 +146,7 @@ def test_uploads_that_nobody_committed_are_swept(world: World, bucket: Bucket) -
 
     async def sweep(hub: Hub) -> Uploads:
         hub.store.put(name, b"never committed")
-        deleter = Deleter(hub.store, hub._deleting, None)
+        deleter = Deleter(hub.store, hub._cleaning, None)
         sweeper = Sweeper(hub, hub.database, hub.store, deleter, clock=hub.clock, grace_s=-60)
         return await sweeper.round()
 
@@ -164,7 +164,7 @@ def test_a_bucket_that_is_away_keeps_nobody_waiting(world: World, bucket: Bucket
         proxy.harm("status", count=403, times=1000)
 
         async def sweep(hub: Hub) -> Uploads:
-            deleter = Deleter(hub.store, hub._deleting, None)
+            deleter = Deleter(hub.store, hub._cleaning, None)
             return await Sweeper(hub, hub.database, hub.store, deleter, clock=hub.clock).round()
 
         assert world.hub.run(sweep).at_ns

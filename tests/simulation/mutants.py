@@ -14,7 +14,7 @@ from lucidfs.engine import bodies, handle, locks, publish
 from lucidfs.errors import Fault
 from lucidfs.hub import committer, exclusion, login, requests
 from lucidfs.hub.operations import changing
-from lucidfs.namespace import content, extents
+from lucidfs.namespace import content, extents, packing
 from lucidfs.wire.messages import Extent
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
@@ -122,6 +122,16 @@ def what_is_replaced_still_counts_as_used(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(content, "draft_objects", draft)
 
 
+def a_pack_does_not_look_again(patch: pytest.MonkeyPatch) -> None:
+    """What a client writes while its file is being packed is replaced by what was copied before."""
+
+    def row_of(tree: Any, filespace: int, each: packing.Shift, original: Any = packing._row_of) -> Any:
+        row = tree.node(each.node)
+        return original(tree, filespace, each if row is None else each._replace(revision=row.revision))
+
+    patch.setattr(packing, "_row_of", row_of)
+
+
 MUTANTS: list[Mutation] = [
     a_lost_reply_is_applied_twice,
     a_commit_comes_before_its_objects,
@@ -133,4 +143,5 @@ MUTANTS: list[Mutation] = [
     a_lock_keeps_nobody_out,
     replies_are_forgotten_with_their_session,
     what_is_replaced_still_counts_as_used,
+    a_pack_does_not_look_again,
 ]

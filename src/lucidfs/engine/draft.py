@@ -127,23 +127,10 @@ def _carried(merged: Sequence[Extent], tail: Batch | None, small: bytes) -> _Car
         length = sum(extent.lengths)
         source = sealed if extent.object else small
         parts.append(source[extent.offset : extent.offset + length])
-        extents.append(_placed(extent, extent.object, offset))
+        extents.append(runs.placed(extent, extent.object, offset))
         offset += length
     return _Carried(extents, b"".join(parts))
 
 
 def _at_object(extents: list[Extent], number: int) -> list[Extent]:
-    return [_placed(extent, number, extent.offset) for extent in extents]
-
-
-def _placed(extent: Extent, number: int, offset: int) -> Extent:
-    return Extent(
-        first=extent.first,
-        count=extent.count,
-        origin=extent.origin,
-        origin_first=extent.origin_first,
-        generation=extent.generation,
-        object=number,
-        offset=offset,
-        lengths=extent.lengths,
-    )
+    return [runs.placed(extent, number, extent.offset) for extent in extents]

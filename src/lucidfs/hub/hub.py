@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -58,6 +58,7 @@ class Hub:
         settings: see `HubSettings`.
         hold: keeps objects from being deleted while a backup runs; None: nobody else can reach them.
         secrets: seals the keys of S3 buckets; None: this hub keeps none, and has no data stores.
+        cleaning: where cleaners wait for stores; None: in a thread of their own.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Hub:
         settings: HubSettings | None = None,
         hold: Hold | None = None,
         secrets: Secrets | None = None,
+        cleaning: Executor | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -91,7 +93,7 @@ class Hub:
         self._hold = hold
         self.started_ns = 0
         self.uploads = Uploads()  # as the sweeper found them last
-        self._deleting = None if self.settings.inline_commit else ThreadPoolExecutor(1, "lucid reaper")
+        self._cleaning = cleaning or ThreadPoolExecutor(1, "lucid cleaner")
         # No threads before the first move; a simulation has neither.
         self._moving = None if self.settings.inline_commit else ThreadPoolExecutor(MOVE_WORKERS, "lucid mover")
         self._moves: Mapping[int, Progress] = {}
@@ -141,7 +143,7 @@ class Hub:
         for connection in list(self._connections):
             connection.close("the hub is shutting down")
         self.store.close()  # before the threads: it ends their pauses between attempts
-        for threads in (self._writer, self._deleting, self._moving):
+        for threads in (self._writer, self._cleaning, self._moving):
             if threads is not None:
                 threads.shutdown(wait=True)
 
@@ -160,7 +162,7 @@ class Hub:
             cleaner.cancel()
 
     def _start_cleaners(self) -> None:
-        deleter = Deleter(self.store, self._deleting, self._hold)
+        deleter = Deleter(self.store, self._cleaning, self._hold)
         reaper = Reaper(self, deleter, clock=self.clock, observe=self.metrics.reaped)
         sweeper = Sweeper(
             self,

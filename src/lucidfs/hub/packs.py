@@ -14,8 +14,8 @@ from lucidfs.limits import (
     PACK_SMALL_BYTES,
     REAP_BATCH,
 )
-from lucidfs.namespace.extents import union
-from lucidfs.namespace.packing import Shift, placed
+from lucidfs.namespace.extents import placed, union
+from lucidfs.namespace.packing import Shift
 from lucidfs.wire.messages import Extent, NewObject
 
 Users = list[tuple[int, Extent]]  # (node, extent) of what uses an object

@@ -54,6 +54,20 @@ def split(extent: Extent, first: int, end: int) -> Extent:
     )
 
 
+def placed(extent: Extent, object: int, offset: int) -> Extent:
+    """The same frames in another place."""
+    return Extent(
+        extent.first,
+        extent.count,
+        extent.origin,
+        extent.origin_first,
+        extent.generation,
+        object,
+        offset,
+        extent.lengths,
+    )
+
+
 def clear(extents: Sequence[Extent], first: int, end: int) -> list[Extent]:
     """The list without the frames [first, end)."""
     return overlay(extents, [(first, end)], [])

@@ -26,20 +26,6 @@ class Shift(NamedTuple):
         return self.old[0].object == 0
 
 
-def placed(extent: Extent, object: int, offset: int) -> Extent:
-    """The same frames in another place."""
-    return Extent(
-        extent.first,
-        extent.count,
-        extent.origin,
-        extent.origin_first,
-        extent.generation,
-        object,
-        offset,
-        extent.lengths,
-    )
-
-
 def shift(tree: Tree, filespace: int, pack: NewObject, shifts: list[Shift], now_ns: int) -> int:
     """Give extents their new place in an object that was put, as far as they are still what was copied.
 

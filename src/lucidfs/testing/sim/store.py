@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from lucidfs.hub.database.base import Database
 from lucidfs.objects.base import ObjectName, ObjectStat
@@ -95,15 +96,43 @@ class SimGateway:
         return database
 
 
-class HubStore(MemoryStore):
-    """The store as the hub's reaper uses it: deletions fail now and then, before or after the deed."""
+class HubStore:
+    """The store as the hub uses it: every call fails now and then, what changes something before or after the deed.
 
-    weather = Weather()
-    rng = random.Random(0)
+    Args:
+        store: the objects.
+        weather: its faults.
+        rng: of the hub.
+    """
+
+    def __init__(self, store: MemoryStore, weather: Weather, rng: random.Random) -> None:
+        self._store = store
+        self._weather = weather
+        self._rng = rng
+
+    def put(self, name: ObjectName, data: bytes | bytearray | memoryview | list[bytes]) -> None:
+        with self._trouble():
+            self._store.put(name, data)
+
+    def get(self, name: ObjectName, offset: int, length: int) -> bytes:
+        with self._trouble():
+            return self._store.get(name, offset, length)
 
     def delete(self, name: ObjectName) -> None:
-        fails = self.rng.random() < self.weather.error
-        if not fails or self.rng.random() < 0.5:
-            super().delete(name)
-        if fails:
+        with self._trouble():
+            self._store.delete(name)
+
+    def list(self, filespace: FilespaceId) -> Iterator[ObjectStat]:
+        return self._store.list(filespace)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        fails = self._rng.random() < self._weather.error
+        if fails and self._rng.random() < 0.5:
             raise OSError("simulated: the store did not answer")
+        yield
+        if fails:
+            raise OSError("simulated: the answer of the store was lost")

@@ -7,8 +7,11 @@ on, and continues the thread when that time has come. So blocking code of the pr
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -78,7 +81,7 @@ _here = _Here()
 
 
 def pause(seconds: float) -> None:
-    """Wait in virtual time, from inside a worker. On the loop (the hub's own deletions): no time passes."""
+    """Wait in virtual time, from inside a worker. On the loop: no time passes."""
     job = _here.job
     if job is not None and seconds > 0:
         job.pause(seconds)
@@ -118,6 +121,35 @@ class SimWorkers:
             raise job.error
         result: T = job.result
         return result
+
+
+class SimThread(Executor):
+    """A thread of a simulated hub: it does its work at once and answers a while later.
+
+    Args:
+        loop: of the simulation.
+        rng: says how much later.
+        pause_s: at most.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, rng: random.Random, pause_s: float) -> None:
+        self._loop = loop
+        self._rng = rng
+        self._pause_s = pause_s
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            answer = partial(future.set_result, fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
+            answer = partial(future.set_exception, error)
+        self._loop.call_later(self._rng.uniform(0.0, self._pause_s), _answer, future, answer)
+        return future
+
+
+def _answer(future: Future[Any], answer: Callable[[], None]) -> None:
+    if future.set_running_or_notify_cancel():
+        answer()
 
 
 def _looked_at(task: asyncio.Task[Any]) -> None:

@@ -17,17 +17,21 @@ from lucidfs.hub.database.sqlite import SqliteDatabase
 from lucidfs.hub.hub import Hub
 from lucidfs.hub.settings import HubSettings
 from lucidfs.limits import MIB
+from lucidfs.objects.memory import MemoryStore
 from lucidfs.testing.sim.database import PowerCut, SimDatabase
 from lucidfs.testing.sim.filespace import check_rows, prepare
 from lucidfs.testing.sim.history import History, Model, Op
 from lucidfs.testing.sim.network import Network, SimTransport
 from lucidfs.testing.sim.process import Process, SimClock, VirtualLoop
 from lucidfs.testing.sim.store import HubStore, SimGateway, Weather
-from lucidfs.testing.sim.workers import SimWorkers, pause
+from lucidfs.testing.sim.workers import SimThread, SimWorkers, pause
 from lucidfs.wire.transport import Connection, Receiver
 
 DRIFT = 0.02  # clocks and timers of a process run at most this much too fast or too slow
 OFFSET_S = 120.0  # wall clocks are wrong by at most this
+CLEANER_S = 1.0  # a hub's thread takes up to this long for what it does at a store
+PACK_EVERY_S = 5.0  # between two looks at what may be packed
+PACK_AFTER_S = 2.0  # nobody wrote a file for this long: soon enough to be in the way of the programs
 
 
 class Client:
@@ -88,8 +92,7 @@ class World:
         self.network = Network(loop, str(seed), self._door)
         outside = self.process("nobody", exact=True)
         self.prepared = prepare(folder / "hub", SimClock(loop, outside), self._bytes("data"))
-        self.store = HubStore(SimClock(loop, outside))
-        self.store.weather, self.store.rng = self.weather, random.Random(f"{seed} hub store")
+        self.store = MemoryStore(SimClock(loop, outside))
         loop.set_exception_handler(self._trouble)
 
     # --- what happened --------------------------------------------------------------------------------------------
@@ -188,9 +191,19 @@ class World:
         self.note(f"{process.name} serves")
 
     def _make_hub(self, process: Process, database: SimDatabase) -> Hub:
-        settings = HubSettings(inline_commit=True)
+        settings = HubSettings(
+            inline_commit=True, pack_every_s=PACK_EVERY_S, pack_after_s=PACK_AFTER_S, pack_gain_bytes=1
+        )
         randomness = self._bytes(process.name)
-        return Hub(database, self.store, clock=self._clock(process), random=randomness, settings=settings)
+        rng = random.Random(f"{self.seed} {process.name} store")
+        return Hub(
+            database,
+            HubStore(self.store, self.weather, rng),
+            clock=self._clock(process),
+            random=randomness,
+            settings=settings,
+            cleaning=SimThread(self.loop, rng, CLEANER_S),
+        )
 
     def hub_died(self) -> None:
         """The power went."""
