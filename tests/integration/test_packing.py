@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,7 +126,7 @@ def test_a_file_that_was_replaced_is_not_taken_for_the_open_one(world: World) ->
         with client.fs.open("/file", "rb") as reader:
             other.fs.write_file("/file", os.urandom(4 * MIB))
             pack(world)
-            with pytest.raises(OSError, match="/file is damaged at offset .*: its bytes are missing"):
+            with pytest.raises(OSError, match=r"/file is damaged at offset .*: its bytes are missing"):
                 reader.read()
         assert body != client.fs.read_file("/file")
 
@@ -139,7 +140,7 @@ def test_a_whole_read_follows_too(world: World, monkeypatch: pytest.MonkeyPatch)
         prefetch = files.source.prefetch
         packed: list[Packed] = []
 
-        def meanwhile(*args: object) -> None:
+        def meanwhile(*args: Any) -> None:
             if not packed:
                 thread = threading.Thread(target=lambda: packed.append(pack(world)))
                 thread.start()
