@@ -14,7 +14,10 @@ LINK_HOPS_MAX = 40  # Linux's limit for symbolic links in one path
 # Content
 FRAME_BYTES = 64 * KIB  # AES-GCM is at full speed here (2.8 GiB/s a core) and a 4 KiB read still fetches little
 FRAME_OVERHEAD_BYTES = 32  # header 4, nonce 12, tag 16
-SMALL_BYTES_MAX = 2 * (FRAME_BYTES + FRAME_OVERHEAD_BYTES)  # sealed content up to here (128 KiB of plaintext, a usual
+SMALL_FRAMES = 2
+SMALL_BYTES_MAX = SMALL_FRAMES * (
+    FRAME_BYTES + FRAME_OVERHEAD_BYTES
+)  # sealed content up to here (128 KiB of plaintext, a usual
 # size of chunks) travels inside the commit: one round trip, no upload
 OBJECT_BYTES_MIN = 4 * MIB  # plaintext that a streaming writer gathers into one object: such bodies are near wire speed
 OBJECT_BYTES_MAX = 64 * MIB  # the gateway refuses more
@@ -88,7 +91,9 @@ DISK_CACHE_MIB = 1024  # default of fs.cache.size
 UPLOAD_BYTES_MAX = 64 * MIB  # sealed bytes waiting for the store per filespace; then writers wait
 READ_AHEAD_BYTES_MAX = 32 * MIB  # a range for each worker
 RANGE_BYTES_MAX = 8 * MIB  # one ranged request; at half of it a store spends a quarter more on the same bytes
-INLINE_BYTES_MAX = 16 * KIB  # sealed or opened where it is needed: 20 µs, when another thread takes 100 to wake up
+INLINE_BYTES_MAX = (
+    SMALL_BYTES_MAX  # sealed or opened where it is needed: 80 µs, when another thread takes 100 to wake up
+)
 WORKERS = 4  # threads that seal, open and move bodies; they spend their time outside the GIL
 BUFFER_BYTES = 128 * KIB  # default buffer of an open file (two frames)
 

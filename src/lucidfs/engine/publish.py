@@ -129,7 +129,7 @@ class Publisher:
             Fault: NOT_FOUND (deleted meanwhile, and the changes need it), EXISTS (an exclusive one), LOCKED, FENCED,
                 DENIED, UNAVAILABLE, CORRUPT, TOO_LARGE.
         """
-        turn = self._turns.setdefault(target.number if target.node is None else target.node.id, _Turn())
+        turn = self._turn(target)
         async with turn.lock:
             latest = turn.latest
             if latest is not None and latest.revision > view.content.revision and latest.node == view.content.node:
@@ -138,6 +138,16 @@ class Publisher:
             turn.latest = content
         self._turns[content.node] = turn
         return content
+
+    async def replace(self, target: Target, draft: Draft) -> None:
+        """Make a draft that replaces everything the file's content. Raises Fault as `publish`."""
+        turn = self._turn(target)
+        async with turn.lock:
+            turn.latest = await self.send(target, draft)
+        self._turns[turn.latest.node] = turn
+
+    def _turn(self, target: Target) -> _Turn:
+        return self._turns.setdefault(target.number if target.node is None else target.node.id, _Turn())
 
     async def _publish(self, target: Target, view: View) -> ContentMap:
         async with contextlib.AsyncExitStack() as stack:
