@@ -90,6 +90,7 @@ MEMORY_CACHE_BYTES_MOST = 1024 * MIB  # … these: a page cache takes all that i
 DISK_CACHE_MIB = 1024  # default of fs.cache.size
 UPLOAD_BYTES_MAX = 64 * MIB  # sealed bytes waiting for the store per filespace; then writers wait
 READ_AHEAD_BYTES_MAX = 32 * MIB  # a range for each worker
+PACK_AHEAD_BYTES_MAX = 16 * MIB  # sealed bytes of small files that were fetched with others and may be asked for
 RANGE_BYTES_MAX = 8 * MIB  # one ranged request; at half of it a store spends a quarter more on the same bytes
 INLINE_BYTES_MAX = (
     SMALL_BYTES_MAX  # sealed or opened where it is needed: 80 µs, when another thread takes 100 to wake up

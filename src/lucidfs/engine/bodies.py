@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lucidfs.engine.workers import Runner
 from lucidfs.errors import Code, Fault
@@ -23,6 +23,8 @@ class Permits(Protocol):
     async def need(self, objects: Iterable[int], *, put: bool = False) -> None: ...
 
     def drop(self, object: int, *, put: bool = False) -> None: ...
+
+    def size(self, object: int) -> int: ...
 
 
 class Bodies:
@@ -78,9 +80,16 @@ class Bodies:
 
         return await self._granted(object, False, work)
 
-    async def run(self, fn: Callable[[], T]) -> T:
+    async def size(self, object: int) -> int:
+        """Bytes of an object, as its grant tells; 0: not known. Raises Fault: the hub's refusal."""
+        if self._grants is None or self._grants.optional:
+            return 0
+        await self._grants.need([object])
+        return self._grants.size(object)
+
+    async def run(self, fn: Callable[..., T], *args: Any) -> T:
         """Work in a worker that needs no store."""
-        return await self._workers.run(fn)
+        return await self._workers.run(fn, *args)
 
     async def _granted(self, object: int, put: bool, work: Callable[[], T]) -> T:
         """Run a transfer with a grant; once more with a fresh one when the store says that it has ended."""

@@ -117,6 +117,10 @@ class Locations:
             if generation_of(await self.ask(node)) != generation:
                 raise Fault(Code.REPLACED, "the file was linked to another object: open it again")
 
+    def size(self, object: int) -> int:
+        """Not known: nothing of it is asked for that is not needed."""
+        return 0
+
     def drop(self, object: int, *, put: bool = False) -> None:
         """Forget a URL: the store refused it."""
         node, _ = self._held.get(object, (0, None))

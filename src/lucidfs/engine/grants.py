@@ -67,6 +67,11 @@ class Grants:
             raise Fault(Code.DENIED, f"no grant to {method} this object")
         return grant.url
 
+    def size(self, object: int) -> int:
+        """Bytes of an object that there is a grant to GET; 0: not known."""
+        grant = self._held.get((False, object))
+        return 0 if grant is None else grant.size
+
     def drop(self, object: int, *, put: bool = False) -> None:
         """Forget a grant: it was used, or the store refused it."""
         self._held.pop((put, object), None)

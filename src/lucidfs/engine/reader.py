@@ -18,6 +18,7 @@ from lucidfs.engine.cache.rooms import Rooms
 from lucidfs.engine.cache.slots import Slots
 from lucidfs.engine.content import ContentMap, FrameKey, Plain, keys_of
 from lucidfs.engine.external import Externals
+from lucidfs.engine.packs import Packs
 from lucidfs.errors import Code, Fault
 from lucidfs.format.frame import Frames
 from lucidfs.limits import (
@@ -26,6 +27,7 @@ from lucidfs.limits import (
     INLINE_BYTES_MAX,
     RANGE_BYTES_MAX,
     READ_AHEAD_BYTES_MAX,
+    SMALL_FRAMES,
 )
 from lucidfs.namespace.extents import split
 from lucidfs.wire.messages import Extent
@@ -72,6 +74,7 @@ class FrameSource:
         self._disk = disk
         self._externals = externals
         self._newest = newest
+        self._packs = Packs(bodies)
         self._slots = Slots()
         self._rooms = Rooms(2 * READ_AHEAD_BYTES_MAX)  # they come in powers of two
         self._flights: dict[FrameKey, Flight] = {}
@@ -81,13 +84,13 @@ class FrameSource:
         """Tell how many handles are open; they share half of the memory for reading ahead."""
         self.ahead_bytes = min(READ_AHEAD_BYTES_MAX, self.memory.bytes_max // (2 * max(2, readers)))
 
-    async def fetch(self, extents: Iterable[Extent], path: str, small: bytes = b"") -> Plains:
+    async def fetch(self, extents: Iterable[Extent], path: str, content: ContentMap) -> Plains:
         """Plaintext of the frames of some extents, by identity; neighbours of theirs may be with them.
 
         Args:
             extents: parts of checked content maps.
             path: for messages.
-            small: the bytes that extents without an object stand in.
+            content: of the file; extents without an object stand in its small bytes.
 
         Raises:
             Missing: an object is not in the store; see `moved`.
@@ -98,15 +101,15 @@ class FrameSource:
         joined = frozenset(flights)
         for run in self._runs(fresh):
             if run[0].object or _sealed_bytes(run) > INLINE_BYTES_MAX:
-                flights.add(self._start(run, path, small))
+                flights.add(self._start(run, path, content))
             else:
-                plains.update(self._open(run, _small_part(run, small), path, keep=False))
+                plains.update(self._open(run, _small_part(run, content.small), path, keep=False))
         pending = {task for task in flights if not task.done()}
         if pending:
             await asyncio.wait(pending)  # never cancels them: others may wait for the same frames
         for task in flights:
             if task in joined and _met_damage(task):
-                return await self.fetch(extents, path, small)  # it was asked for more, and these frames may be whole
+                return await self.fetch(extents, path, content)  # it was asked for more, and these frames may be whole
             plains.update(task.result())
         return plains
 
@@ -129,7 +132,7 @@ class FrameSource:
         keep = first < _WHOLE_FRAMES or self._fits_on_disk(content.size)
         _, _, fresh = self._sort(content.parts(first, end))
         for run in self._runs(fresh):
-            self._start(run, path, content.small, keep)
+            self._start(run, path, content, keep)
 
     def _fits_on_disk(self, size: int) -> bool:
         """Whether a file that is read from its start to its end would still be there for the next time.
@@ -169,8 +172,8 @@ class FrameSource:
                 fresh.append(_part(extent, begin, extent.count))
         return plains, flights, fresh
 
-    def _start(self, run: list[Extent], path: str, small: bytes, keep: bool = True) -> Flight:
-        task = asyncio.create_task(self._fly(run, path, small, keep))
+    def _start(self, run: list[Extent], path: str, content: ContentMap, keep: bool = True) -> Flight:
+        task = asyncio.create_task(self._fly(run, path, content, keep))
         keys = [key for extent in run for key in keys_of(extent)]
         for key in keys:
             self._flights[key] = task
@@ -203,10 +206,10 @@ class FrameSource:
     def _on_disk(self, key: FrameKey) -> bool:
         return self._disk is not None and self._disk.has(key)
 
-    async def _fly(self, run: list[Extent], path: str, small: bytes, keep: bool) -> Plains:
+    async def _fly(self, run: list[Extent], path: str, content: ContentMap, keep: bool) -> Plains:
         first = run[0]
         if not first.object:
-            return await self._bodies.run(lambda: self._open(run, _small_part(run, small), path, keep=False))
+            return await self._bodies.run(lambda: self._open(run, _small_part(run, content.small), path, keep=False))
         if self._on_disk(keys_of(first)[0]):
             plains = await self._bodies.run(lambda: self._open_from_disk(run))
             if plains is not None:
@@ -216,8 +219,12 @@ class FrameSource:
         keep = keep and not self._bodies.nearby  # one copy on this disk is enough
         then = partial(self._open, run, path=path, keep=keep)
         try:
-            return await self._bodies.get(first.object, first.offset, _sealed_bytes(run), then)
+            if content.size > SMALL_FRAMES * FRAME_BYTES or self._bodies.nearby:
+                return await self._bodies.get(first.object, first.offset, _sealed_bytes(run), then)
+            body = await self._packs.get(first.object, first.offset, _sealed_bytes(run))
+            return await self._bodies.run(then, body)
         except Fault as fault:
+            self._packs.forget(first.object)
             if fault.code is Code.NOT_FOUND:
                 damage = _damaged(path, first.first, "its bytes are missing in the object store")
                 raise Missing(damage.code, damage.message) from None
@@ -320,7 +327,7 @@ async def _read_whole(source: FrameSource, content: ContentMap, path: str) -> by
             end = min(first + _WHOLE_FRAMES, extent.first + extent.count)
             source.prefetch(content, first, min(end + ahead, extent.first + extent.count), path)
             part = split(extent, first, end)
-            plains = await source.fetch([part], path, content.small)
+            plains = await source.fetch([part], path, content)
             for frame, key in enumerate(keys_of(part), first):
                 room = min(FRAME_BYTES, content.size - frame * FRAME_BYTES)
                 plain = plains[key]

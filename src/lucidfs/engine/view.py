@@ -124,7 +124,7 @@ class View:
             elif frame < below:
                 wanted += self.content.parts(frame, frame + 1)
         if wanted:
-            plains.update(await self.source.fetch(wanted, self.path, self.content.small))
+            plains.update(await self.source.fetch(wanted, self.path, self.content))
         return plains
 
     async def _own(self, sealed: SealedFrame, frame: int, plains: Plains, wanted: list[Extent]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lucidfs.errors import Code, Fault
-from lucidfs.hub.database.base import Database, Tx
+from lucidfs.hub.database.base import Database
 from lucidfs.hub.stores import Stores, where_of
 from lucidfs.limits import GRANT_S
 from lucidfs.objects.base import ObjectName
@@ -45,19 +45,16 @@ def grants(
     with database.read() as tx:
         where = where_of(tx, filespace)
         bucket = where.put_to if put else None if where.moving else where.store
-        here = frozenset[int]() if put or bucket is None else _held(tx, objects)
+        rows = {} if put else {object_: row for object_ in objects if (row := tx.object(object_)) is not None}
     expires_s, method = int(now_ns // 10**9 + GRANT_S), "PUT" if put else "GET"
     made = []
     for object_ in objects:
         name = ObjectName(FilespaceId(filespace), ObjectId(object_))
-        if bucket is None or object_ in here:
-            made.append(Grant(object_, sign_url(signing_key, base_url, method, name, expires_s), expires_s * 10**9))
+        row = rows.get(object_)
+        size = row.size if row is not None and row.filespace == filespace else 0
+        if bucket is None or (row is not None and row.held):
+            url = sign_url(signing_key, base_url, method, name, expires_s)
+            made.append(Grant(object_, url, expires_s * 10**9, size))
         else:
-            made.append(Grant(object_, *stores.url(bucket, method, name)))
+            made.append(Grant(object_, *stores.url(bucket, method, name), size))
     return made
-
-
-def _held(tx: Tx, objects: list[int]) -> frozenset[int]:
-    """Those whose bytes stand in the database."""
-    found = ((object_, tx.object(object_)) for object_ in objects)
-    return frozenset(object_ for object_, row in found if row is not None and row.held)

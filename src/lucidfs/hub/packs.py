@@ -113,7 +113,7 @@ class Plan:
                 pack.add_object(users, partial(_part, data))
 
     def _choose_small(self, filespace: int) -> list[NodeRow]:
-        """Small contents, those written first; in the order of folders and names, as they will be read."""
+        """Small contents in the order in which they were written, for in that order they will mostly be read."""
         chosen = []
         for row in self._tx.small_files(filespace, self._before_ns, PACK_BYTES // PACK_SMALL_BYTES):
             if self._size >= PACK_BYTES:
@@ -121,7 +121,7 @@ class Plan:
             chosen.append(row)
             self._size += row.small_bytes
         self.gain += self._size
-        return sorted(chosen, key=lambda row: (row.parent, row.token))
+        return chosen
 
     def _choose(self, rows: Iterator[ObjectRow]) -> Iterator[tuple[ObjectRow, Users]]:
         """Objects that cooled, until the pack is full."""

@@ -140,6 +140,7 @@ class Grant(Message, frozen=True):
     object: int
     url: str
     expires_ns: int
+    size: int = 0  # bytes of the object, of one to GET; 0: not known
 
 
 class DataStore(Message, frozen=True):
