@@ -100,7 +100,7 @@ class Files:
         bodies = Bodies(store, session.filespace, workers, grants)
         self.source = FrameSource(frames, bodies, memory, self._disk, self.externals, self._newest)
         self.uploads = Uploads(frames, bodies, memory, ids, self.loop, settings.upload_bytes)
-        self._flushing: set[asyncio.Task[Any]] = set()
+        self._flushing: set[asyncio.Future[Any]] = set()
         self._handles: WeakSet[Handle] = WeakSet()  # one that the program dropped publishes nothing
 
     # --- opening --------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ class Files:
         """
         octets = memoryview(data).cast("B")
         if len(octets) <= SMALL_FRAMES * FRAME_BYTES:
-            await asyncio.shield(self.track(self._write_small(path, octets)))
+            await self._write_small(path, octets)
             return
         handle = await self.open(path, read=False, write=True, create=True, truncate=True)
         try:
@@ -191,10 +191,16 @@ class Files:
 
     async def _write_small(self, path: str, data: memoryview) -> None:
         """Replace a file by what fits into one commit; as with a handle, without the way there."""
-        target = self._at_a_guess(path)
-        if target is None:
-            target, _ = await self._opener.find(Wish(path, True, True, False, True, None, _wait_ms(None)))
-        await self.publisher.replace(target, await small_draft(self.uploads, target.origin, data))
+        under_way = self.loop.create_future()  # for `sync`; a task of its own would take two turns of the loop more
+        self._flushing.add(under_way)
+        try:
+            target = self._at_a_guess(path)
+            if target is None:
+                target, _ = await self._opener.find(Wish(path, True, True, False, True, None, _wait_ms(None)))
+            await self.publisher.replace(target, await small_draft(self.uploads, target.origin, data))
+        finally:
+            self._flushing.discard(under_way)
+            under_way.set_result(None)
 
     def _at_a_guess(self, path: str) -> Target | None:
         """A file to be made where its folder was seen; the commit finds out what is true."""
