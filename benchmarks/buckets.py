@@ -16,12 +16,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import lucidlink
 from benchmarks import delay
@@ -29,6 +31,7 @@ from benchmarks.measure import MIB, Result
 from lucidfs.clock import SystemClock
 from lucidfs.crypto.token import Token
 from lucidfs.engine.administration import Administration
+from lucidfs.limits import PACK_EVERY_S
 from lucidfs.objects.http import Http
 from lucidfs.objects.s3.bucket import S3Bucket, S3Keys
 from lucidfs.objects.s3.client import S3Client
@@ -117,8 +120,26 @@ def _table(folder: Path, server: _Server, megabytes: int, small: int, files: int
         yield from _lines(linked, "linked_small", small, f"{small:,} linked objects of 10 kB{where}", 0)
         for task, turns in (("stream_write", 2), ("stream_read", _TURNS)):
             yield from _lines(own, task, megabytes, f"filespace in a bucket, {megabytes} MiB{where}", megabytes, turns)
+        subject = f"filespace in a bucket, {files:,} files of 100 KiB{where}"
         for task in ("files_write", "files_read"):
-            yield from _lines(own, task, files, f"filespace in a bucket, {files:,} files of 100 KiB{where}", 0)
+            yield from _lines(own, task, files, subject, 0)
+        if not far_ms:
+            hub.stop()
+            hub = ProcessHub(data, "--allow-private-endpoints", "--pack-after", "0")
+            stack.callback(hub.stop)
+            _wait_for_packs(hub.url)
+            own[0] = own[0]._replace(options={**own[0].options, "hub": hub.url})
+            yield from _lines(own, "files_read", files, f"{subject}, packed", 0)
+
+
+def _wait_for_packs(hub_url: str) -> None:
+    """Until all small contents left the hub's database: a round that packs is followed by one that finds nothing."""
+    packed, before = 0.0, -1.0
+    while not packed or packed != before:
+        time.sleep(PACK_EVERY_S)
+        with urlopen(f"{hub_url}/metrics") as page:
+            text = page.read().decode()
+        packed, before = float(text.split("\nlucid_packed_bytes_total ")[1].split()[0]), packed
 
 
 def _lines(

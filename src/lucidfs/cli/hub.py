@@ -18,6 +18,7 @@ from lucidfs.clock import SystemClock
 from lucidfs.crypto.account import AccountKeys
 from lucidfs.crypto.token import Token
 from lucidfs.errors import Fault
+from lucidfs.limits import PACK_AFTER_S
 from lucidfs.wire.management import is_filespace_name
 
 EXAMPLES = """\b
@@ -68,6 +69,15 @@ def start(
             help="URLs that accounts give (HTTP links) may be of private networks.",
         ),
     ] = False,
+    pack_after: Annotated[
+        float,
+        typer.Option(
+            "--pack-after",
+            metavar="SECONDS",
+            min=0,
+            help="Small content that nobody wrote for this long moves from the database into objects.",
+        ),
+    ] = PACK_AFTER_S,
     json: options.JsonOption = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; then running work is finished and clients are told.
@@ -85,7 +95,7 @@ def start(
             token = first_start(folder, workspace)
             if token is not None:
                 _say_token(token, workspace, folder, json)
-            _serve(folder, host, port, json, allow_private_endpoints)
+            _serve(folder, host, port, json, allow_private_endpoints, pack_after)
         except Fault as fault:  # another hub has the folder: not the same as a hub that cannot be reached
             raise OSError(errno.EBUSY, fault.message) from None
 
@@ -158,14 +168,14 @@ def _say(event: dict[str, Any]) -> None:
     print(msgspec.json.encode(event).decode(), flush=True)
 
 
-def _serve(folder: Path, host: str, port: int, json: bool, private: bool) -> None:
+def _serve(folder: Path, host: str, port: int, json: bool, private: bool, pack_after: float) -> None:
     def ready(url: str) -> None:
         if json:
             _say({"event": "ready", "url": url})
         else:
             print(f"ready {url}", flush=True)
 
-    settings = hub_module("settings").HubSettings(allow_private_endpoints=private)
+    settings = hub_module("settings").HubSettings(allow_private_endpoints=private, pack_after_s=pack_after)
     asyncio.run(hub_module("serve").serve(folder, host, port, on_ready=ready, settings=settings))
 
 
