@@ -83,6 +83,13 @@ def test_no_address_is_a_usage_error(tmp_path: Path, listen: str) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("seconds", ["-1", "soon"])
+def test_no_time_is_a_usage_error(tmp_path: Path, seconds: str) -> None:
+    done = Lucid("", "", tmp_path).run("hub", "start", "--data", "data", "--pack-after", seconds)
+    assert done.code == 2 and "--pack-after" in done.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_folder_and_a_port_serve_one_hub(tmp_path: Path) -> None:
     hub, _ = new_hub(tmp_path)
     shell = Lucid("", "", tmp_path)
