@@ -5,7 +5,6 @@ A pack is put like a client's object, read back, and only then named by transact
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -17,6 +16,7 @@ from lucidfs.hub.database.base import Database, Tx
 from lucidfs.hub.deleter import Deleter, Failing
 from lucidfs.hub.packs import Pack, Plan
 from lucidfs.hub.reaper import Writer
+from lucidfs.hub.rounds import rounds
 from lucidfs.hub.stores import put_and_compare
 from lucidfs.limits import PACK_AFTER_S, PACK_EVERY_S, PACK_GAIN_BYTES, REAP_BATCH
 from lucidfs.namespace.packing import Shift, shift
@@ -80,13 +80,8 @@ class Packer:
         self._damaged: set[int] = set()  # objects that cannot be read, so that they stay as they are
 
     async def run(self) -> None:
-        """A round every `every_s`, until cancelled. A round that fails is logged, and the next one comes."""
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                self._observe(await self.round())
-            except Exception:
-                log.exception("a round of the packer failed")
+        """See `rounds`."""
+        await rounds(self._every_s, self.round, self._observe, "packer")
 
     async def round(self) -> Packed:
         """Pack everything that is due now."""

@@ -9,8 +9,6 @@ go at once, for a commit brings them along.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
@@ -18,11 +16,11 @@ from typing import NamedTuple, Protocol, TypeVar
 from lucidfs.clock import Clock
 from lucidfs.hub.database.base import CONDEMNED, SPENT, ObjectRow, Tx
 from lucidfs.hub.deleter import Deleter
+from lucidfs.hub.rounds import rounds
 from lucidfs.limits import DEAD_OBJECT_GRACE_S, REAP_BATCH, REAP_EVERY_S, REPLIES_KEPT_S, SPENT_KEPT_S
 from lucidfs.objects.base import ObjectName
 from lucidfs.types import FilespaceId, ObjectId
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SECOND_NS = 10**9
@@ -70,13 +68,8 @@ class Reaper:
         self._grace_s = grace_s
 
     async def run(self) -> None:
-        """A round every REAP_EVERY_S, until cancelled. A round that fails is logged, and the next one comes."""
-        while True:
-            await asyncio.sleep(REAP_EVERY_S)
-            try:
-                self._observe(await self.round())
-            except Exception:
-                log.exception("a round of the reaper failed")
+        """See `rounds`."""
+        await rounds(REAP_EVERY_S, self.round, self._observe, "reaper")
 
     async def round(self) -> Reaped:
         """Delete everything that is due now."""

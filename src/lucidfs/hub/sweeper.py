@@ -9,8 +9,6 @@ last before a crash: the reaper goes on with what is condemned. The reasons are 
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -21,6 +19,7 @@ from lucidfs.errors import Fault
 from lucidfs.hub.database.base import CONDEMNED, Database, ObjectRow, Tx
 from lucidfs.hub.deleter import Deleter, Failing
 from lucidfs.hub.reaper import Writer, bury, name_of
+from lucidfs.hub.rounds import rounds
 from lucidfs.limits import (
     GRANT_S,
     REAP_BATCH,
@@ -33,8 +32,6 @@ from lucidfs.limits import (
 )
 from lucidfs.objects.base import ObjectStat, ObjectStore, Tidied
 from lucidfs.types import FilespaceId
-
-log = logging.getLogger(__name__)
 
 _SECOND_NS = 10**9
 
@@ -90,13 +87,8 @@ class Sweeper:
         self._failing = Failing("cannot be listed")
 
     async def run(self) -> None:
-        """A round every `every_s`, until cancelled. A round that fails is logged, and the next one comes."""
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                self._observe(await self.round())
-            except Exception:
-                log.exception("a round of the sweeper failed")
+        """See `rounds`."""
+        await rounds(self._every_s, self.round, self._observe, "sweeper")
 
     async def round(self) -> Uploads:
         """Look at every object of the store, and sweep what is due."""
