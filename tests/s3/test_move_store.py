@@ -22,6 +22,7 @@ from lucidfs.objects.base import ObjectStat, ObjectStore
 from lucidfs.testing.faultproxy import FaultProxy
 from lucidfs.testing.hubs import HubThread, new_data
 from lucidfs.wire import management as m
+from tests.integration.test_packing import pack
 from tests.s3.kit import Bucket
 from tests.world import Client, World, data_files
 
@@ -158,6 +159,27 @@ def test_clients_go_on_while_it_is_under_way(world: MovingWorld, bucket: Bucket,
     world.until(name, lambda told: told.state == "none")
     with world.client(name=name) as fresh:
         assert fresh.fs.read_file("/during") == BIG and fresh.fs.read_file("/big") == BIG[::-1]
+    assert world.problems() == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_packed_during_a_move_goes_to_the_new_place(world: MovingWorld, bucket: Bucket, case: str) -> None:
+    world.restart(SLOW)
+    name, store, _ = to(bucket, case)
+    bodies = {f"/{number}": os.urandom(10_000) for number in range(5)}
+    with world.client(name=name) as client:
+        for path, body in bodies.items():
+            client.fs.write_file(path, body)
+        world.move(name, store)
+        assert pack(world).packs == 1
+        assert len(bucket.stored("moved/")) + len(world.near_files()) == 1
+        assert bucket.stored("some/prefix/") == []
+    world.restart()
+    world.until(name, lambda told: told.state == "none")
+    with world.client(name=name) as fresh:
+        for path, body in bodies.items():
+            assert fresh.fs.read_file(path) == body
+    assert len(bucket.stored("moved/")) + len(world.near_files()) == 1
     assert world.problems() == []
 
 
